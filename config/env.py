@@ -1,0 +1,120 @@
+"""Every setting that an environment may give, typed and with its default.
+
+Order of precedence: environment variable, `.env` file, file of that name under
+APP_SECRETS_DIR, default. A wrong value stops the start with one sentence per field.
+"""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Env(BaseSettings):
+    """The environment contract; `.env.example` lists each field once (a test compares them)."""
+
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env",
+        secrets_dir=os.environ.get("APP_SECRETS_DIR") or None,
+        extra="ignore",
+        case_sensitive=False,
+        env_ignore_empty=True,
+    )
+
+    # Profile
+    app_env: Literal["dev", "staging", "prod"] = "dev"
+    debug: bool = False
+    app_secrets_dir: Path | None = None
+    state_dir: Path = BASE_DIR / "var"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    # Web
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    allowed_hosts: CommaList = ("localhost", "127.0.0.1", "[::1]")
+    trusted_origins: CommaList = ()
+    secret_key: str = ""
+    https: bool = False
+    metrics_token: str = ""
+    web_processes: int = Field(default=1, ge=1, le=64)
+
+    # Stores
+    database_url: str = ""
+    redis_url: str = ""
+    pg_pool: bool = False
+    timescale: bool = False
+
+    # People of the first start
+    auth_admin_password: str = ""
+    auth_operator_password: str = ""
+    auth_viewer_password: str = ""
+
+    # Audit
+    audit_key: str = ""
+
+    # Market data
+    exchanges: CommaList = ("simulated",)
+    symbols: CommaList = ("BTC/USDT", "ETH/USDT")
+    ticker_interval_s: float = Field(default=0.5, gt=0, le=60)
+    ticker_stale_s: float = Field(default=15, gt=0)
+    binance_market_data_base_url: str = ""
+    bybit_market_data_base_url: str = ""
+    exchange_timeout_s: float = Field(default=10, gt=0, le=120)
+    simulated_seed: int = 20260101
+
+    # Trading
+    trading_active_strategy: str = "trend_ema"
+    trading_require_data_ready: bool = True
+    trading_spot_position_mode: Literal["long_flat", "rebalance"] = "long_flat"
+    trading_paper_starting_equity: Decimal = Field(default=Decimal(10000), gt=0)
+    bot_loop_interval_seconds: float = Field(default=5, gt=0, le=3600)
+    seed_demo: bool = True
+
+    # Risk limits a new bot starts with; fractions of equity unless said otherwise
+    risk_max_exposure: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)
+    risk_max_position: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)
+    risk_max_daily_loss: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
+    risk_max_drawdown: Decimal = Field(default=Decimal("0.30"), gt=0, le=1)
+    risk_max_price_age_s: float = Field(default=30, gt=0)
+    risk_cooldown_candles: int = Field(default=0, ge=0, le=1000)
+
+    # Paper broker
+    paper_fee_maker_bps: Decimal = Field(default=Decimal(10), ge=0, le=1000)
+    paper_fee_taker_bps: Decimal = Field(default=Decimal(10), ge=0, le=1000)
+    paper_half_spread_bps: Decimal = Field(default=Decimal(1), ge=0, le=1000)
+    paper_slippage_bps: Decimal = Field(default=Decimal(2), ge=0, le=1000)
+    paper_volume_cap: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
+
+    # Worker
+    worker_concurrency: int = Field(default=2, ge=1, le=64)
+
+    @field_validator(
+        "allowed_hosts", "trusted_origins", "exchanges", "symbols", mode="before"
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
+def read() -> Env:
+    """The environment, or SystemExit with one line per wrong setting."""
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise SystemExit("Wrong settings in the environment:\n" + "\n".join(lines)) from None

@@ -1,0 +1,55 @@
+"""Roles and permission names; used by pages, API, streams and the menu alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+VIEW = "trading.view_console"
+OPERATE = "trading.operate_bots"
+STOP = "trading.emergency_stop"
+ADMINISTER = "trading.administer"
+
+VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+
+ROLE_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    VIEWER: (VIEW,),
+    OPERATOR: (
+        VIEW,
+        OPERATE,
+        STOP,
+        "marketdata.operate_marketdata",
+        "strategies.operate_strategies",
+    ),
+    ADMIN: (
+        VIEW,
+        OPERATE,
+        STOP,
+        ADMINISTER,
+        "marketdata.operate_marketdata",
+        "strategies.operate_strategies",
+    ),
+}
+
+
+class MayView(BasePermission):
+    """A person or token that may look at the console."""
+
+    permission = VIEW
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user and request.user.has_perm(self.permission))
+
+
+class MayOperate(MayView):
+    permission = OPERATE
+
+
+class MayStop(MayView):
+    permission = STOP
+
+
+class MayAdminister(MayView):
+    permission = ADMINISTER

@@ -1,0 +1,27 @@
+"""Nouns of trading, one file per subject."""
+
+from trading.models.audit import AuditEvent, IdempotencyKey
+from trading.models.bots import Bot, DecisionRecord, Job
+from trading.models.orders import Fill, Order, OrderIntent, OrderTransition
+from trading.models.people import ApiToken
+from trading.models.portfolio import PortfolioSnapshot, Position, Trade
+from trading.models.system import HaltRequest, Heartbeat, SystemState
+
+__all__ = [
+    "ApiToken",
+    "AuditEvent",
+    "Bot",
+    "DecisionRecord",
+    "Fill",
+    "HaltRequest",
+    "Heartbeat",
+    "IdempotencyKey",
+    "Job",
+    "Order",
+    "OrderIntent",
+    "OrderTransition",
+    "PortfolioSnapshot",
+    "Position",
+    "SystemState",
+    "Trade",
+]
