@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlparse
+from urllib.parse import parse_qs, unquote, urlencode, urlparse
 
 from config.env import Env
 
@@ -23,7 +23,7 @@ SQLITE_PRAGMAS = ";".join(
 
 
 def databases(env: Env, state_dir: Path) -> dict[str, dict[str, Any]]:
-    """Django's DATABASES. PostgreSQL when DATABASE_URL says so, else SQLite in the state directory."""
+    """Django's DATABASES: PostgreSQL by DATABASE_URL, else SQLite in the state directory."""
     if env.database_url:
         return {"default": _postgres(env)}
     return {
@@ -64,14 +64,20 @@ def _postgres(env: Env) -> dict[str, Any]:
 
 
 def redis_url(url: str, number: int) -> str:
-    """`url` with database `number`; unix:// and redis:// alike."""
-    if url.startswith("unix://"):
-        return f"{url}?db={number}"
-    return f"{url.rstrip('/')}/{number}"
+    """`url` with its database moved up by `number`: redis://host/3 and 2 give redis://host/5."""
+    parts = urlparse(url)
+    query = parse_qs(parts.query)
+    if parts.scheme == "unix":
+        first = int(query.pop("db", ["0"])[-1])
+        query["db"] = [str(first + number)]
+        return f"unix://{parts.path}?{urlencode(query, doseq=True)}"
+    first = int(parts.path.strip("/") or 0)
+    return parts._replace(path=f"/{first + number}").geturl()
 
 
 def celery_broker_url(url: str) -> str:
     """The same bus in the words of kombu."""
-    if url.startswith("unix://"):
-        return url.replace("unix://", "redis+socket://") + "?virtual_host=0"
-    return redis_url(url, 0)
+    broker = redis_url(url, 0)
+    if broker.startswith("unix://"):
+        return broker.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
+    return broker

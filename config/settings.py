@@ -95,7 +95,7 @@ CACHES = {
         "LOCATION": "cache",
     }
 }
-CHANNEL_LAYERS = {
+CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [database.redis_url(REDIS_URL, 1)], "prefix": "countersign"},

@@ -1,0 +1,1 @@
+"""The tests, one folder for each app, and for architecture, scenarios and browser."""

@@ -1,0 +1,101 @@
+"""Fixtures of every test: no network but loopback, a clean bus, a real ASGI server."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from config import bus
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Any other address is refused before a packet leaves."""
+    patch = pytest.MonkeyPatch()
+    for name in ("connect", "connect_ex"):
+        real = getattr(socket.socket, name)
+
+        def guarded(self: socket.socket, address: Any, real: Any = real) -> Any:
+            if self.family != socket.AF_UNIX and not _is_loopback(str(address[0])):
+                raise AssertionError(
+                    f"A test wanted to connect to {address}: only loopback is allowed"
+                )
+            return real(self, address)
+
+        patch.setattr(socket.socket, name, guarded)
+    yield
+    patch.undo()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture
+def clean_bus() -> Iterator[None]:
+    """An empty live state (quotes and feed ages) before and after the test."""
+    bus.client().flushdb()
+    yield
+    bus.client().flushdb()
+
+
+@dataclass(frozen=True, slots=True)
+class AsgiServer:
+    """A running uvicorn of `config.asgi`, as people's browsers meet it."""
+
+    url: str
+    ws_url: str
+    loop: asyncio.AbstractEventLoop
+
+    def push(self, group: str, message: Mapping[str, Any]) -> None:
+        """Send one message to a group of the channel layer, from inside the server."""
+        from channels.layers import get_channel_layer
+
+        sending = get_channel_layer().group_send(group, dict(message))
+        asyncio.run_coroutine_threadsafe(sending, self.loop).result(5)
+
+
+@pytest.fixture
+def asgi_server(transactional_db: None) -> Iterator[AsgiServer]:
+    """Django's own live server is WSGI and knows no WebSocket; this is the real thing."""
+    import uvicorn
+
+    from config.asgi import application
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            log_level="warning",
+            lifespan="off",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=1,
+        )
+    )
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(server.serve(sockets=[listener]))
+        loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield AsgiServer(url=f"http://{address}", ws_url=f"ws://{address}", loop=loop)
+    server.should_exit = True
+    thread.join(10)
