@@ -98,9 +98,7 @@ class Env(BaseSettings):
     # Worker
     worker_concurrency: int = Field(default=2, ge=1, le=64)
 
-    @field_validator(
-        "allowed_hosts", "trusted_origins", "exchanges", "symbols", mode="before"
-    )
+    @field_validator("allowed_hosts", "trusted_origins", "exchanges", "symbols", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
