@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import socket as sockets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,6 +27,22 @@ def bus_argv(*, socket: Path, data_dir: Path) -> list[str]:
         *("--daemonize", "no"),
         *("--set-proc-title", "no"),
     ]
+
+
+@contextmanager
+def serving_bus(*, socket: Path, data_dir: Path) -> Iterator[None]:
+    """A bus for as long as the block runs."""
+    process = subprocess.Popen(bus_argv(socket=socket, data_dir=data_dir))
+    try:
+        give_up_at = time.monotonic() + 10
+        while not bus_is_ready(socket):
+            if process.poll() is not None or time.monotonic() > give_up_at:
+                raise SystemExit("The embedded bus did not start; its own words are above.")
+            time.sleep(0.01)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def bus_is_ready(socket: Path) -> bool:

@@ -13,8 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env.read()
 
 STATE_DIR = ENV.state_dir.resolve()
-ARTIFACTS_DIR = STATE_DIR / "artifacts"
-ARTIFACTS_DIR.mkdir(parents=True, exist_ok=True)
+ARTIFACTS_DIR = state.directory(STATE_DIR / "artifacts")
 
 SECRET_KEY = ENV.secret_key or state.generated_secret(STATE_DIR, "secret_key")
 AUDIT_KEY = ENV.audit_key or state.generated_secret(STATE_DIR, "audit_key")

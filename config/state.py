@@ -9,6 +9,15 @@ import zlib
 from pathlib import Path
 
 
+def directory(path: Path) -> Path:
+    """`path`, made if need be; one sentence when that can't be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"The state directory can't be used: {error}") from None
+    return path
+
+
 def generated_secret(state_dir: Path, name: str) -> str:
     """The secret `name` of this state directory; made at the first call, mode 0600."""
     folder = state_dir / "secrets"

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 from config import bus
+from trading import audit_triggers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,6 +43,37 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flush_past_the_audit_triggers() -> Iterator[None]:
+    """Tests with real transactions empty all tables afterwards; the audit log refuses that."""
+    patch = pytest.MonkeyPatch()
+    real = BaseDatabaseOperations.execute_sql_flush
+
+    def flush(self: BaseDatabaseOperations, sql_list: Any) -> None:
+        _drop_audit_triggers(self.connection)
+        real(self, sql_list)
+        audit_triggers.lay(self.connection)
+
+    patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
+    yield
+    patch.undo()
+
+
+def _drop_audit_triggers(connection: BaseDatabaseWrapper) -> None:
+    table = audit_triggers.TABLE
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
+            if sqlite
+            else "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s)"
+            " AND NOT tgisinternal",
+            [table],
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP TRIGGER {name}" + ("" if sqlite else f" ON {table}"))
 
 
 @pytest.fixture

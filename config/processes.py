@@ -1,0 +1,59 @@
+"""The commands that make up a running console, alike under the supervisor and in containers."""
+
+from __future__ import annotations
+
+import sys
+
+WORKER_QUEUES = ("orders", "cycles", "default", "simulations")
+HEALTH_PATH = "/health/live"
+
+
+def web(*where: str) -> list[str]:
+    """Pages, API, WebSockets and SSE, on `where`: --fd N, or --host H --port P --workers N."""
+    return [
+        *_python("uvicorn", "config.asgi:application"),
+        *where,
+        *("--lifespan", "off"),
+        *("--ws", "websockets-sansio"),
+        *("--log-level", "warning"),
+        "--no-access-log",
+        *("--timeout-graceful-shutdown", "3"),
+    ]
+
+
+def worker(*, concurrency: int, queues: tuple[str, ...] = WORKER_QUEUES) -> list[str]:
+    """Jobs. Prefork, because the threads pool ignores time limits."""
+    return [
+        *_celery("worker"),
+        *("--pool", "prefork"),
+        *("--concurrency", str(concurrency)),
+        *("--queues", ",".join(queues)),
+        # With them on, a worker that lost the bus may come back without consuming.
+        "--without-gossip",
+        "--without-mingle",
+        *("--loglevel", "WARNING"),
+    ]
+
+
+def beat() -> list[str]:
+    """The tick, and the schedules that people edit."""
+    return [*_celery("beat"), *("--loglevel", "WARNING"), "--pidfile="]
+
+
+def feed() -> list[str]:
+    """Exchanges to candles, quotes and ticks."""
+    return [sys.executable, "manage.py", "run_feed"]
+
+
+def prepare() -> list[str]:
+    """Migrations, static files, first rows; before all others, once."""
+    return [sys.executable, "manage.py", "prepare"]
+
+
+def _celery(command: str) -> list[str]:
+    # -q belongs to celery itself, not to its commands.
+    return [*_python("celery", "-q", "-A", "config.celery"), command]
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
