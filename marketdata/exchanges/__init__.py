@@ -1,0 +1,35 @@
+"""The exchanges' public side. Only `ccxt_rest` knows ccxt, and imports it when it is asked."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.conf import settings
+
+from config import clock
+from marketdata.errors import ExchangeUnknown
+from marketdata.exchanges.protocol import CandleRow, Exchange, SymbolSpec, TickerRow
+
+NAMES = ("simulated", "binance", "bybit")
+
+__all__ = ["NAMES", "CandleRow", "Exchange", "SymbolSpec", "TickerRow", "exchange_for"]
+
+
+@cache
+def exchange_for(name: str) -> Exchange:
+    """The exchange called `name`; one instance per process, because limits are counted in it."""
+    env = settings.ENV
+    match name:
+        case "simulated":
+            from marketdata.exchanges.simulated import SimulatedExchange
+
+            return SimulatedExchange(seed=env.simulated_seed, now_ms=clock.now_ms)
+        case "binance" | "bybit":
+            from marketdata.exchanges.ccxt_rest import CcxtExchange
+
+            base_urls = {
+                "binance": env.binance_market_data_base_url,
+                "bybit": env.bybit_market_data_base_url,
+            }
+            return CcxtExchange(name, base_url=base_urls[name], timeout_s=env.exchange_timeout_s)
+    raise ExchangeUnknown(f"No exchange is called {name}; there are {', '.join(NAMES)}.")

@@ -1,0 +1,88 @@
+"""What the product wants from the public side of an exchange. Pure: shapes only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from marketdata.timeframes import Timeframe
+
+# Open time in ms since the epoch (UTC), open, high, low, close, volume in the base asset.
+CandleRow: TypeAlias = tuple[int, float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolSpec:
+    """A tradable pair as the exchange describes it; the rules are exact decimals."""
+
+    exchange: str
+    name: str  # "BTC/USDT"
+    base: str
+    quote: str
+    price_tick: Decimal
+    qty_step: Decimal
+    min_qty: Decimal
+    min_notional: Decimal
+    trading: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TickerRow:
+    """A quote of one pair. `change_24h` is a fraction, `volume_24h` is in the base asset."""
+
+    symbol: str
+    last: float
+    bid: float | None
+    ask: float | None
+    bid_qty: float | None
+    ask_qty: float | None
+    change_24h: float | None
+    volume_24h: float | None
+    at_ms: int
+
+
+class Exchange(Protocol):
+    """Public market data of one exchange.
+
+    Every method raises ExchangeUnavailable when there is no answer that can be understood, and
+    SymbolUnknown or ExchangeRefused when the exchange says no. None of them retries.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in the setting EXCHANGES."""
+        ...
+
+    @property
+    def page_limit(self) -> int:
+        """Candles that one call can give."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """True when asking costs no network, so that it may be asked as often as wanted."""
+        ...
+
+    def time_ms(self) -> int:
+        """The exchange's clock."""
+        ...
+
+    def fetch_symbols(self) -> list[SymbolSpec]:
+        """Every spot pair, also those that don't trade now."""
+        ...
+
+    def fetch_candles(
+        self, symbol: str, timeframe: Timeframe, since_ms: int, limit: int
+    ) -> list[CandleRow]:
+        """Candles that open in [since_ms, since_ms + limit steps), oldest first.
+
+        The newest may be open still: the caller drops it. Numbers may be rubbish: the caller
+        validates. Holes of the exchange are holes here.
+        """
+        ...
+
+    def fetch_tickers(self, symbols: Sequence[str]) -> list[TickerRow]:
+        """The newest quote of each of `symbols`."""
+        ...
