@@ -44,12 +44,13 @@ class Bot(models.Model):
     replay_to_ms = models.BigIntegerField(null=True)
     replay_speed = models.FloatField(default=0)  # 0: as fast as it goes; 60: an hour a minute
     replay_started_at = models.DateTimeField(null=True)
-    decided_ms = models.BigIntegerField(default=0)  # close time up to which all is decided
-    matched_ms = models.BigIntegerField(default=0)  # time up to which the paper market was matched
     # Of two workers one holds the lease; a late one finds a higher fence and changes nothing.
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveBigIntegerField(default=0)
-    next_snapshot_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, db_index=True)  # when a tick should hint a worker
+    next_snapshot_ms = models.BigIntegerField(default=0)  # market time
+    day_ms = models.BigIntegerField(default=0)  # UTC day of `day_start_equity`
+    day_start_equity = ExactDecimalField(default=0)
     last_error = models.CharField(max_length=200, blank=True)
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_index=True)
@@ -78,6 +79,7 @@ class BotSymbol(models.Model):
     bot = models.ForeignKey(Bot, models.CASCADE)
     symbol = models.ForeignKey(Symbol, models.PROTECT)
     rank = models.PositiveSmallIntegerField()
+    decided_ms = models.BigIntegerField(default=0)  # close time up to which all is decided
 
     class Meta:
         ordering = ["bot", "rank"]

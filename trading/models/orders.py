@@ -111,6 +111,7 @@ class Fill(models.Model):
     order = models.ForeignKey(Order, models.PROTECT, related_name="fills")
     bot = models.ForeignKey(Bot, models.PROTECT, related_name="fills")
     symbol = models.ForeignKey(Symbol, models.PROTECT, related_name="fills")
+    trade = models.ForeignKey("trading.Trade", models.PROTECT, related_name="fills")
     exchange_fill_id = models.CharField(max_length=80)
     side = models.CharField(max_length=4, choices=Side)
     qty = ExactDecimalField()

@@ -21,7 +21,7 @@ class Position(models.Model):
     entry_price = ExactDecimalField(default=0)  # average price without fees, for exits
     high_since_entry = ExactDecimalField(default=0)  # for the trailing exit
     opened_at = models.DateTimeField(null=True)
-    closed_ms = models.BigIntegerField(default=0)  # when it last became flat, for the cooldown
+    closed_ms = models.BigIntegerField(default=0)  # market time it last became flat: cooldown
     updated_at = models.DateTimeField()
 
     class Meta:

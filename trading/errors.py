@@ -1,0 +1,93 @@
+"""What trading refuses, each with a stable code."""
+
+from __future__ import annotations
+
+from config.refusals import Conflict, NotFound, Refusal
+
+
+class BotUnknown(NotFound):
+    code = "BOT_UNKNOWN"
+
+
+class BotInvalid(Refusal):
+    code = "BOT_INVALID"
+    status = 400
+
+
+class KnobsInvalid(Refusal):
+    code = "KNOBS_INVALID"
+
+
+class LiveNotGranted(Refusal):
+    code = "LIVE_NOT_GRANTED"
+
+
+class BotAlreadyRunning(Conflict):
+    code = "BOT_ALREADY_RUNNING"
+
+
+class BotNotRunning(Conflict):
+    code = "BOT_NOT_RUNNING"
+
+
+class BotBusy(Conflict):
+    """Another worker holds the bot's lease."""
+
+    code = "BOT_BUSY"
+
+
+class LeaseLost(Exception):
+    """Another worker took the bot over: nothing of this one's may be written."""
+
+
+class NotReady(Conflict):
+    code = "NOT_READY"
+
+
+class SystemHalted(Conflict):
+    code = "SYSTEM_HALTED"
+
+
+class ReasonRequired(Refusal):
+    code = "REASON_REQUIRED"
+    status = 400
+
+
+class ResumeNotAllowed(Refusal):
+    code = "RESUME_NOT_ALLOWED"
+    status = 403
+
+
+class IntentUnknown(NotFound):
+    code = "INTENT_UNKNOWN"
+
+
+class IntentDenied(Refusal):
+    """A risk rule said no; `fields["denial"]` holds the rule's code."""
+
+    code = "INTENT_DENIED"
+
+
+class OrderUnknown(NotFound):
+    code = "ORDER_UNKNOWN"
+
+
+class OrderNotOpen(Conflict):
+    code = "ORDER_NOT_OPEN"
+
+
+class JobUnknown(NotFound):
+    code = "JOB_UNKNOWN"
+
+
+class JobNotRunning(Conflict):
+    code = "JOB_NOT_RUNNING"
+
+
+class TokenUnknown(NotFound):
+    code = "TOKEN_UNKNOWN"
+
+
+class TokenInvalid(Refusal):
+    code = "TOKEN_INVALID"
+    status = 400

@@ -1,0 +1,165 @@
+"""Writing and checking the audit log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from config.telemetry import correlation_id
+from trading import audit_chain
+from trading.models import AuditEvent
+
+# Any constant: all writers of the log must meet at the same lock.
+_LOCK = 0x43535541
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """Whether the log is whole; `problems` name the event and what is wrong with it."""
+
+    ok: bool
+    events: int
+    head: str
+    checked_at: datetime
+    problems: list[str]
+
+
+def record(
+    *,
+    action: str,
+    subject: str,
+    by: User | AnonymousUser | str | None,
+    now: datetime,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> AuditEvent:
+    """Append one event in the caller's transaction; if it fails, so does the change."""
+    actor, kind = _actor(by)
+    with transaction.atomic():
+        _lock_chain()
+        last = AuditEvent.objects.order_by("-seq").values_list("seq", "hash").first()
+        seq, prev_hash = last or (0, audit_chain.GENESIS)
+        event = AuditEvent(
+            seq=seq + 1,
+            at=now,
+            actor=actor,
+            actor_kind=kind,
+            action=action,
+            subject=subject,
+            before=_plain(before),
+            after=_plain(after),
+            reason=reason[:200],
+            correlation_id=correlation_id(),
+            prev_hash=prev_hash,
+        )
+        event.hash = audit_chain.chain_hash(prev_hash, _content(event))
+        event.mac = audit_chain.seal(settings.AUDIT_KEY, event.hash)
+        event.save(force_insert=True)
+    return event
+
+
+def verify_audit(*, now: datetime) -> AuditVerdict:
+    """Walk the whole chain and hold it against the exported heads."""
+    events = AuditEvent.objects.order_by("seq")
+    problems, seq, head = audit_chain.verify(
+        (_link(event) for event in events.iterator(chunk_size=2000)), key=settings.AUDIT_KEY
+    )
+    found = [f"event {problem.seq}: {problem.what}" for problem in problems]
+    found += _missing_heads()
+    return AuditVerdict(not found, seq, head, now, found)
+
+
+def export_head(*, now: datetime) -> Path:
+    """Append the newest seq and hash to the heads file, where a cut tail shows."""
+    path = heads_file()
+    newest = AuditEvent.objects.order_by("-seq").values("seq", "hash", "mac").first()
+    if newest and newest["seq"] != _last_exported(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        line = {**newest, "at": audit_chain.instant(now)}
+        with path.open("ab") as file:
+            file.write(orjson.dumps(line) + b"\n")
+    return path
+
+
+def heads_file() -> Path:
+    """Meant to be shipped elsewhere: what the application can't rewrite can't be forged."""
+    return Path(settings.STATE_DIR) / "audit" / "heads.jsonl"
+
+
+def export_audit(
+    *, by: User, now: datetime, events: QuerySet[AuditEvent], filters: Mapping[str, Any]
+) -> Iterator[AuditEvent]:
+    """The filtered events, oldest first; the export itself is an event."""
+    record(action="audit.exported", subject="audit", by=by, now=now, after=dict(filters))
+    return events.order_by("seq").iterator(chunk_size=2000)
+
+
+def _missing_heads() -> Iterator[str]:
+    path = heads_file()
+    if not path.is_file():
+        return
+    for line in path.read_bytes().splitlines():
+        head = orjson.loads(line)
+        if audit_chain.seal(settings.AUDIT_KEY, head["hash"]) != head["mac"]:
+            yield f"exported head {head['seq']}: its seal is not ours"
+        elif not AuditEvent.objects.filter(seq=head["seq"], hash=head["hash"]).exists():
+            yield f"event {head['seq']}: was exported but is gone or other"
+
+
+def _last_exported(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    lines = path.read_bytes().splitlines()
+    return int(orjson.loads(lines[-1])["seq"]) if lines else 0
+
+
+def _actor(by: User | AnonymousUser | str | None) -> tuple[str, str]:
+    if by is None:
+        return "system", AuditEvent.ActorKind.SYSTEM
+    if isinstance(by, str):
+        return by, AuditEvent.ActorKind.SYSTEM
+    return by.get_username() or "anonymous", AuditEvent.ActorKind.HUMAN
+
+
+def _lock_chain() -> None:
+    """PostgreSQL: one writer at a time until commit. SQLite: IMMEDIATE already is that."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _plain(value: Mapping[str, Any] | None) -> Any:
+    """As it comes back from a JSON column, so that it hashes the same when verified."""
+    return None if value is None else json.loads(json.dumps(dict(value), default=str))
+
+
+def _content(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "at": audit_chain.instant(event.at),
+        "actor": event.actor,
+        "actor_kind": str(event.actor_kind),
+        "action": event.action,
+        "subject": event.subject,
+        "before": event.before,
+        "after": event.after,
+        "reason": event.reason,
+        "correlation_id": event.correlation_id,
+    }
+
+
+def _link(event: AuditEvent) -> audit_chain.Link:
+    return audit_chain.Link(
+        event.seq, _content(event), event.prev_hash, event.hash, event.mac
+    )

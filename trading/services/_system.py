@@ -1,0 +1,204 @@
+"""The one switch: pause, resume, emergency stop, scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import F
+
+from trading import access, events
+from trading.errors import NotReady, ReasonRequired, ResumeNotAllowed, SystemHalted
+from trading.models import Bot, HaltRequest, Heartbeat, Order, SystemState
+from trading.order_state import LIVE, UNRESOLVED, OrderStatus
+from trading.queries import readiness
+from trading.services import _orders
+from trading.services._audit import record
+from trading.services._bots import finish_jobs
+
+State = SystemState.State
+
+
+@dataclass(frozen=True, slots=True)
+class StopProof:
+    """What an emergency stop did; `claims_after_stop` must be 0."""
+
+    requested_at: datetime
+    stopped_at: datetime
+    halted_s: float  # from the request to the committed stop
+    bots_stopped: int
+    orders_canceled: int
+    orders_unresolved: list[str]  # client order ids still being looked up
+    claims_after_stop: int
+
+
+def ensure_system_state(*, now: datetime) -> SystemState:
+    """The one row; made at the first start."""
+    state, _ = SystemState.objects.get_or_create(id=1, defaults={"changed_at": now})
+    return state
+
+
+def set_system_state(*, state: str, reason: str, by: User, now: datetime) -> SystemState:
+    """Move to RUNNING, PAUSED or EMERGENCY_STOP by the rules of each."""
+    if state == State.PAUSED:
+        return pause_system(reason=reason, by=by, now=now)
+    if state == State.RUNNING:
+        return resume_system(reason=reason, by=by, now=now)
+    emergency_stop(reason=reason, by=by, now=now)
+    return SystemState.objects.get(pk=1)
+
+
+def pause_system(*, reason: str, by: User, now: datetime) -> SystemState:
+    """No bot decides anything until resumed; working orders stay. Refused after a stop."""
+    with transaction.atomic():
+        paused = SystemState.objects.filter(pk=1, state=State.RUNNING).update(
+            state=State.PAUSED, reason=reason[:200], changed_by=by.get_username(), changed_at=now
+        )
+        state = SystemState.objects.get(pk=1)
+        if not paused:
+            raise SystemHalted(f"The system is {state.state}, so it can't be paused.")
+        _announce("system.paused", state, State.RUNNING, by, reason, now)
+    return state
+
+
+def resume_system(*, reason: str, by: User, now: datetime) -> SystemState:
+    """Back to RUNNING. After an emergency stop: administrators only, and with a reason."""
+    with transaction.atomic():
+        state = SystemState.objects.select_for_update().get(pk=1)
+        if state.state == State.RUNNING:
+            raise SystemHalted("The system is running already.")
+        if state.state == State.EMERGENCY_STOP:
+            _check_may_lift(by, reason)
+        before = state.state
+        HaltRequest.objects.filter(lifted_at=None).update(lifted_at=now)
+        SystemState.objects.filter(pk=1).update(
+            state=State.RUNNING, reason=reason[:200], changed_by=by.get_username(), changed_at=now
+        )
+        state = SystemState.objects.get(pk=1)
+        _announce("system.resumed", state, before, by, reason, now)
+    return state
+
+
+def emergency_stop(*, reason: str, by: User | None, now: datetime) -> StopProof:
+    """Stop everything, cancel every working order, and prove it.
+
+    The halt row comes first and takes no lock, so claims see it at once and the stop never
+    waits behind them. Then the state, then the bots, then the orders.
+    """
+    who = by.get_username() if by else "system"
+    HaltRequest.objects.create(reason=reason[:200], requested_by=who, at=now)
+    with transaction.atomic():
+        before = SystemState.objects.select_for_update().get(pk=1).state
+        SystemState.objects.filter(pk=1).update(
+            state=State.EMERGENCY_STOP,
+            epoch=F("epoch") + 1,
+            reason=reason[:200],
+            changed_by=who,
+            changed_at=now,
+        )
+        state = SystemState.objects.get(pk=1)
+        bots = _stop_all_bots(now)
+        _announce("system.emergency_stopped", state, before, by, reason, now)
+    canceled = _orders.cancel_all_orders(by=by, now=now, cause="emergency_stop")
+    return _proof(now=now, bots=bots, canceled=canceled, epoch=state.epoch)
+
+
+def start_scheduler(*, by: User, now: datetime) -> SystemState:
+    """Let the tick run bots. Refused with the reasons while their data isn't ready."""
+    reasons = [
+        reason for gate in readiness(now) if gate.name == "data_warm" for reason in gate.reasons
+    ]
+    if reasons:
+        raise NotReady("Warm-up candles are missing or stale.", fields={"reasons": reasons})
+    return _set_scheduler(on=True, by=by, now=now)
+
+
+def stop_scheduler(*, by: User, now: datetime) -> SystemState:
+    """The tick runs no bot any more; manual cycles still work."""
+    return _set_scheduler(on=False, by=by, now=now)
+
+
+def beat_heart(*, process: str, now: datetime) -> None:
+    """Show that `process` does its work."""
+    Heartbeat.objects.update_or_create(process=process, defaults={"at": now})
+
+
+def trading_allowed(*, epoch: int) -> bool:
+    """Whether a claim may commit: no standing halt, RUNNING, and the intent's own epoch.
+
+    Call inside the claiming transaction: on PostgreSQL the state row is share-locked until
+    it ends, so a stop that commits later waits for it or sees it; SQLite serialises.
+    """
+    if HaltRequest.objects.filter(lifted_at=None).exists():
+        return False
+    lock = " FOR SHARE" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT state, epoch FROM trading_systemstate WHERE id = 1{lock}")
+        row = cursor.fetchone()
+    return row is not None and row[0] == State.RUNNING and row[1] == epoch
+
+
+def _check_may_lift(by: User, reason: str) -> None:
+    if not by.has_perm(access.ADMINISTER):
+        raise ResumeNotAllowed("Only an administrator may resume after an emergency stop.")
+    if not reason.strip():
+        raise ReasonRequired("Say why it is safe to resume.")
+
+
+def _stop_all_bots(now: datetime) -> int:
+    running = Bot.objects.running()
+    ids = list(running.values_list("pk", flat=True))
+    stopped = running.update(
+        status=Bot.Status.STOPPED, stop_requested=True, due_at=None, updated_at=now
+    )
+    for bot in Bot.objects.filter(pk__in=ids):
+        finish_jobs(bot=bot, message="Emergency stop", now=now)
+        events.bot_state(bot, job_id=None, now=now)
+    return stopped
+
+
+def _proof(*, now: datetime, bots: int, canceled: int, epoch: int) -> StopProof:
+    state = SystemState.objects.get(pk=1)
+    unresolved = Order.objects.filter(status__in=UNRESOLVED)
+    late = Order.objects.filter(status__in=LIVE - {OrderStatus.NEW}, sent_at__gt=state.changed_at)
+    from config import clock
+
+    stopped_at = clock.now()
+    return StopProof(
+        requested_at=now,
+        stopped_at=stopped_at,
+        halted_s=max((stopped_at - now).total_seconds(), 0.0),
+        bots_stopped=bots,
+        orders_canceled=canceled,
+        orders_unresolved=list(unresolved.values_list("client_order_id", flat=True)),
+        claims_after_stop=late.filter(intent__epoch__gte=epoch).count(),
+    )
+
+
+def _set_scheduler(*, on: bool, by: User, now: datetime) -> SystemState:
+    with transaction.atomic():
+        changed = SystemState.objects.filter(pk=1, scheduler_on=not on).update(scheduler_on=on)
+        state = SystemState.objects.get(pk=1)
+        if changed:
+            action = "system.scheduler_started" if on else "system.scheduler_stopped"
+            record(action=action, subject="system", by=by, now=now)
+            events.system_notice(action.replace(".", " ").replace("_", " "), now=now)
+    return state
+
+
+def _announce(
+    action: str, state: SystemState, before: str, by: User | None, reason: str, now: datetime
+) -> None:
+    record(
+        action=action,
+        subject="system",
+        by=by,
+        now=now,
+        before={"state": before},
+        after={"state": state.state, "epoch": state.epoch},
+        reason=reason,
+    )
+    level = "danger" if state.state == State.EMERGENCY_STOP else "info"
+    events.system_notice(f"System {state.state}: {reason}", now=now, level=level)
