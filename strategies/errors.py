@@ -1,0 +1,25 @@
+"""What strategies refuse, each with a stable code."""
+
+from __future__ import annotations
+
+from config.refusals import Conflict, NotFound, Refusal
+
+
+class StrategyUnknown(NotFound):
+    code = "STRATEGY_UNKNOWN"
+
+
+class VersionUnknown(NotFound):
+    code = "STRATEGY_VERSION_UNKNOWN"
+
+
+class ParamsInvalid(Refusal):
+    """`fields` says which parameter is wrong and why."""
+
+    code = "STRATEGY_PARAMS_INVALID"
+
+
+class VersionCorrupt(Conflict):
+    """A version's parameters are not the ones its hash was taken over: the row was edited."""
+
+    code = "STRATEGY_VERSION_CORRUPT"

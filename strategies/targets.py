@@ -1,0 +1,44 @@
+"""Shapes of targets that several strategies share. Pure, vectorised."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketdata.bars import Floats
+
+Mask = NDArray[np.bool_]
+
+# Averages of a market that stands still differ by rounding only; that is no crossing.
+DEAD_BAND = 1e-9
+
+
+def while_true(condition: Mask, *, warmup: int) -> Floats:
+    """1 where `condition` holds, else 0; NaN before bar `warmup` (counted from one)."""
+    targets = condition.astype(np.float64)
+    targets[: warmup - 1] = np.nan
+    return targets
+
+
+def clearly_above(left: Floats, right: Floats, margin: Floats | float = 0.0) -> Mask:
+    """Where `left` is above `right` by more than `margin` and by more than rounding."""
+    return np.asarray(left - right > np.maximum(margin, DEAD_BAND * np.abs(right)))
+
+
+def latched(enter: Mask, leave: Mask, *, bars: int) -> Mask:
+    """True from `enter` until `leave`, for at most `bars` bars since the last `enter`.
+
+    The limit gives the latch a finite memory: what was before can't be seen any more. Where
+    both are true, `leave` wins.
+    """
+    index = np.arange(len(enter))
+    entered = np.maximum.accumulate(np.where(enter, index, -bars))
+    left = np.maximum.accumulate(np.where(leave, index, -bars))
+    return np.asarray((entered > left) & (index - entered < bars))
+
+
+def moved(close: Floats, *, bars: int) -> Mask:
+    """Where the close changed at least once within the last `bars` bars."""
+    changes = np.cumsum(np.diff(close, prepend=close[:1]) != 0)
+    before = np.concatenate([np.zeros(min(bars, len(close)), dtype=changes.dtype), changes[:-bars]])
+    return np.asarray(changes > before)
