@@ -42,7 +42,15 @@ class Bars:
 
     def slice(self, start: int, stop: int) -> Bars:
         """Rows `start` to `stop` as views, without copying."""
-        return Bars(*(column[start:stop] for column in self.columns()))
+        rows = slice(start, stop)
+        return Bars(
+            self.open_ms[rows],
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.volume[rows],
+        )
 
     @classmethod
     def empty(cls) -> Bars:

@@ -41,7 +41,7 @@ def put_quote(symbol_id: int, quote: Quote) -> bool:
 
 
 def put_quotes(quotes: Mapping[int, Quote]) -> bool:
-    """Make all `quotes` (by symbol id) the live ones, in one round trip; False if there is no bus."""
+    """Make all `quotes` (by symbol id) the live ones at once; False if there is no bus."""
     from redis import RedisError
 
     try:

@@ -30,8 +30,12 @@ class Checked:
 
 def candle_fault(row: CandleRow, timeframe: Timeframe, now_ms: int) -> str | None:
     """Why this row can't be a closed candle of `timeframe` at `now_ms`; None if it can."""
-    open_ms, open_, high, low, close, volume = row
-    if not all(map(isfinite, row)):
+    return _number_fault(row) or _time_fault(row[0], timeframe, now_ms)
+
+
+def _number_fault(row: CandleRow) -> str | None:
+    _, open_, high, low, close, volume = row
+    if not all(map(isfinite, row[1:])):
         return "not a finite number"
     if min(row[1:5]) <= 0:
         return "a price is not above zero"
@@ -41,6 +45,12 @@ def candle_fault(row: CandleRow, timeframe: Timeframe, now_ms: int) -> str | Non
         return "the low is above another price"
     if volume < 0:
         return "the volume is negative"
+    return None
+
+
+def _time_fault(open_ms: int, timeframe: Timeframe, now_ms: int) -> str | None:
+    if open_ms < 0:
+        return "no time"
     if open_ms % timeframe.ms:
         return f"the time is not on a {timeframe} boundary"
     if open_ms + timeframe.ms > now_ms:

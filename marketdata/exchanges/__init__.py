@@ -7,6 +7,7 @@ from functools import cache
 from django.conf import settings
 
 from config import clock
+from config.env import Env
 from marketdata.errors import ExchangeUnknown
 from marketdata.exchanges.protocol import CandleRow, Exchange, SymbolSpec, TickerRow
 
@@ -18,7 +19,7 @@ __all__ = ["NAMES", "CandleRow", "Exchange", "SymbolSpec", "TickerRow", "exchang
 @cache
 def exchange_for(name: str) -> Exchange:
     """The exchange called `name`; one instance per process, because limits are counted in it."""
-    env = settings.ENV
+    env: Env = settings.ENV
     match name:
         case "simulated":
             from marketdata.exchanges.simulated import SimulatedExchange
