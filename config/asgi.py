@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
@@ -15,10 +14,11 @@ http = get_asgi_application()
 # The rest of the project may be imported only now that Django is set up.
 from config.origins import SameOriginOnly  # noqa: E402
 from config.routing import websocket_urlpatterns  # noqa: E402
+from config.websocket_auth import CallerMiddleware  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": SameOriginOnly(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": SameOriginOnly(CallerMiddleware(URLRouter(websocket_urlpatterns))),
     }
 )

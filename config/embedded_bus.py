@@ -23,7 +23,9 @@ def bus_argv(*, socket: Path, data_dir: Path) -> list[str]:
         *("--appendonly", "no"),
         *("--maxmemory", "256mb"),
         *("--maxmemory-policy", "noeviction"),
+        # A file: what it has to say at every start is for administrators of servers.
         *("--loglevel", "warning"),
+        *("--logfile", str(data_dir / "bus.log")),
         *("--daemonize", "no"),
         *("--set-proc-title", "no"),
     ]
@@ -37,7 +39,7 @@ def serving_bus(*, socket: Path, data_dir: Path) -> Iterator[None]:
         give_up_at = time.monotonic() + 10
         while not bus_is_ready(socket):
             if process.poll() is not None or time.monotonic() > give_up_at:
-                raise SystemExit("The embedded bus did not start; its own words are above.")
+                raise SystemExit(f"The embedded bus did not start; see {data_dir / 'bus.log'}.")
             time.sleep(0.01)
         yield
     finally:

@@ -42,7 +42,7 @@ def start(say: Callable[[str], object]) -> None:
             # Seeding publishes events; the supervisor starts a bus of its own afterwards.
             path = _bus_path()
             stop_leftover_bus(path)
-            block.enter_context(serving_bus(socket=path, data_dir=path.parent))
+            block.enter_context(serving_bus(socket=path, data_dir=_bus_dir()))
         prepare(say)
     say("Starting the processes")
     _become_supervisor(_plan(listener, began), keep_open=(lock.fileno(), listener.fileno()))
@@ -116,7 +116,7 @@ def _bus_stage() -> list[list[supervise.Process]]:
     if settings.ENV.redis_url:
         return []
     path = _bus_path()
-    argv = bus_argv(socket=path, data_dir=path.parent)
+    argv = bus_argv(socket=path, data_dir=_bus_dir())
     return [[supervise.Process("bus", argv, ready=f"unix:{path}")]]
 
 
@@ -124,6 +124,10 @@ def _bus_path() -> Path:
     path = bus_socket(settings.STATE_DIR)
     directory(path.parent).chmod(0o700)
     return path
+
+
+def _bus_dir() -> Path:
+    return directory(settings.STATE_DIR / "bus")
 
 
 def _address() -> str:

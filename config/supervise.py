@@ -22,6 +22,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 STEADY_AFTER_S = 30.0  # a process that lived this long starts again without a longer pause
+LONGEST_LINE = 2**20
 COLOURS = (36, 33, 35, 32, 34, 31)
 GONE = (ProcessLookupError, PermissionError)
 
@@ -114,25 +115,29 @@ class Supervisor:
 
     async def _run_once(self, process: Process) -> str:
         """One life of a process; how it ended."""
+        reading, writing = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
                 *process.argv,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                # A pipe of our own: with one of asyncio's, wait() waits for grandchildren too.
+                stdout=writing,
+                stderr=writing,
                 env={**os.environ, **self.plan.env, "PYTHONUNBUFFERED": "1"},
                 pass_fds=process.fds,
                 start_new_session=True,
                 preexec_fn=_dies_with(os.getpid()),
-                limit=2**20,
             )
         except OSError as error:
+            os.close(reading)
             return f"could not start ({error})"
+        finally:
+            os.close(writing)
         self.running[process.name] = child
         self._record_pids()
         if self.stopping.is_set():  # asked for while it was being started
             child.terminate()
-        pump = asyncio.create_task(self._pump(process.name, child))
+        pump = asyncio.create_task(self._pump(process.name, reading))
         code = await child.wait()
         # Its own children (a worker's pool) must not outlive it and meet their successors.
         _kill_session(child.pid)
@@ -140,17 +145,15 @@ class Supervisor:
         del self.running[process.name]
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
-    async def _pump(self, name: str, child: asyncio.subprocess.Process) -> None:
-        while output := child.stdout:
-            try:
-                line = await output.readuntil(b"\n")
-            except asyncio.IncompleteReadError as end:
-                line = end.partial
-            except asyncio.LimitOverrunError as overrun:
-                line = await output.readexactly(overrun.consumed)
-            if not line:
-                return
-            self._print(name, line.decode("utf-8", "replace").rstrip())
+    async def _pump(self, name: str, reading: int) -> None:
+        """Print what comes through the pipe, line by line, until all its writers are gone."""
+        output = asyncio.StreamReader(limit=LONGEST_LINE)
+        with os.fdopen(reading, "rb") as file:
+            await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(output), file
+            )
+            while line := await _line(output):
+                self._print(name, line.decode("utf-8", "replace").rstrip())
 
     async def _stop(self, process: Process) -> None:
         child = self.running.get(process.name)
@@ -252,6 +255,16 @@ def _dies_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return in_child
+
+
+async def _line(output: asyncio.StreamReader) -> bytes:
+    """The next line, or a piece of one that is too long; empty at the end."""
+    try:
+        return await output.readuntil(b"\n")
+    except asyncio.IncompleteReadError as end:
+        return end.partial
+    except asyncio.LimitOverrunError as overrun:
+        return await output.readexactly(overrun.consumed)
 
 
 async def _is_ready(address: str) -> bool:
