@@ -186,7 +186,8 @@ def test_the_kernel_ends_the_processes_of_a_killed_supervisor(start: Start) -> N
 def test_the_next_start_ends_what_was_left(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", DEAF]
     left = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.PIPE)
-    assert left.stdout and left.stdout.readline() == b"here\n"
+    assert left.stdout
+    assert left.stdout.readline() == b"here\n"
     left.stdout.close()
     pid_file = tmp_path / "pids"
     pid_file.write_text(f"{left.pid} {supervise.started_at(left.pid)}")
