@@ -35,7 +35,9 @@ def _count(default: int, title: str, *, most: int = 500, least: int = 2) -> Any:
 class IndicatorParams(BaseModel):
     """Parameters of one indicator; the bounds keep the tail that is read per candle short."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
 
 
 class NoParams(IndicatorParams):

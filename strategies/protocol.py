@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -54,7 +55,9 @@ def bar_count(default: int, title: str, description: str, *, ge: int = 2, le: in
 class Params(BaseModel):
     """Parameters of a strategy: bounds are the form, the JSON schema and the optimiser's space."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
 
     stop_loss: float = number(
         0.0,
@@ -93,7 +96,7 @@ class Params(BaseModel):
 P = TypeVar("P", bound=Params)
 
 
-class Strategy(Generic[P]):
+class Strategy(ABC, Generic[P]):
     """Subclass in one file under `strategies.library`, list it in `strategies.registry`."""
 
     name: ClassVar[str]
@@ -117,16 +120,16 @@ class Strategy(Generic[P]):
         order = (*own, *Params.model_fields)
         return {**schema, "properties": {name: schema["properties"][name] for name in order}}
 
+    @abstractmethod
     def warmup(self, params: P) -> int:
         """Bars needed before the first target that counts; a longer past changes nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def targets(self, bars: Bars, params: P) -> Floats:
         """Exposure in [0, 1] wanted at each bar's close, float64[len(bars)]; NaN is no opinion.
 
         Element i depends on bars 0..i only, and is NaN for i < warmup - 1.
         """
-        raise NotImplementedError
 
     def exits(self, params: P) -> Exits:
         """Protective exits that hold while a position is open."""
