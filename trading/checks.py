@@ -12,9 +12,7 @@ from trading import audit_triggers
 
 
 @register(Tags.database)
-def audit_triggers_present(
-    databases: Sequence[str] | None = None, **_: Any
-) -> list[CheckMessage]:
+def audit_triggers_present(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Runs with `check --database default` and at every start."""
     found: list[CheckMessage] = []
     for alias in databases or []:

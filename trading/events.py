@@ -136,6 +136,4 @@ def decision_made(
 
 
 def _send(event: str, data: Mapping[str, Any]) -> None:
-    publish_on_commit(
-        EVENTS_GROUP, {"type": "event.message", "event": event, "data": dict(data)}
-    )
+    publish_on_commit(EVENTS_GROUP, {"type": "event.message", "event": event, "data": dict(data)})

@@ -27,9 +27,7 @@ S = OrderStatus
 
 NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.NEW: frozenset({S.DENIED, S.SUBMITTING, S.CANCELED}),
-    S.SUBMITTING: frozenset(
-        {S.OPEN, S.PARTIAL, S.FILLED, S.REJECTED, S.NOT_SENT, S.UNKNOWN}
-    ),
+    S.SUBMITTING: frozenset({S.OPEN, S.PARTIAL, S.FILLED, S.REJECTED, S.NOT_SENT, S.UNKNOWN}),
     S.UNKNOWN: frozenset(
         {S.OPEN, S.PARTIAL, S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.NOT_SENT, S.NEEDS_HUMAN}
     ),
@@ -47,9 +45,7 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.DENIED: frozenset(),
 }
 
-TERMINAL = frozenset(
-    {S.DENIED, S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.NOT_SENT}
-)
+TERMINAL = frozenset({S.DENIED, S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.NOT_SENT})
 WORKING = frozenset({S.OPEN, S.PARTIAL})
 UNRESOLVED = frozenset({S.SUBMITTING, S.UNKNOWN, S.NEEDS_HUMAN})
 LIVE = frozenset({S.NEW}) | UNRESOLVED | WORKING

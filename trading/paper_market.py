@@ -98,7 +98,8 @@ def _price(
 def _limit_price(
     order: Resting, market: Market, terms: Terms, filters: Filters
 ) -> tuple[Decimal, bool] | None:
-    assert order.price is not None
+    if order.price is None:
+        raise ValueError("a limit order has a price")
     if not order.rested:
         taken = _taker_price(order.buy, market.open, market, terms, filters)
         if (taken <= order.price) if order.buy else (taken >= order.price):

@@ -97,9 +97,7 @@ def check_filters(*, qty: Decimal, price: Decimal, filters: Filters) -> Denial |
     return None
 
 
-def check_buy(
-    *, qty: Decimal, account: Account, limits: Limits, filters: Filters
-) -> Denial | None:
+def check_buy(*, qty: Decimal, account: Account, limits: Limits, filters: Filters) -> Denial | None:
     """The first rule that refuses a buy of `qty` at the account's price; None if allowed."""
     notional = qty * account.price
     refused = (

@@ -32,9 +32,7 @@ class Bot(models.Model):
     paper_mode = models.BooleanField(default=True)
     version = models.ForeignKey(StrategyVersion, models.PROTECT, related_name="bots")
     knobs = models.JSONField(default=dict)  # trading.knobs.Knobs
-    status = models.CharField(
-        max_length=8, choices=Status, default=Status.STOPPED, db_index=True
-    )
+    status = models.CharField(max_length=8, choices=Status, default=Status.STOPPED, db_index=True)
     stop_requested = models.BooleanField(default=False, db_index=True)
     starting_cash = ExactDecimalField()
     cash = ExactDecimalField()  # starting cash plus all fills; kept with them in one transaction

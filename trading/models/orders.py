@@ -30,9 +30,7 @@ class OrderIntent(models.Model):
     """
 
     bot = models.ForeignKey(Bot, models.PROTECT, related_name="intents")
-    decision = models.ForeignKey(
-        DecisionRecord, models.PROTECT, null=True, related_name="intents"
-    )
+    decision = models.ForeignKey(DecisionRecord, models.PROTECT, null=True, related_name="intents")
     idempotency_key = models.CharField(max_length=120, unique=True)
     symbol = models.ForeignKey(Symbol, models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
@@ -67,6 +65,7 @@ class Order(models.Model):
     filled_qty = ExactDecimalField(default=0)
     avg_price = ExactDecimalField(null=True)
     reject_code = models.CharField(max_length=40, blank=True)
+    rested = models.BooleanField(default=False)  # the paper market saw it on the book before
     pending_cancel_at = models.DateTimeField(null=True)
     fence = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class SystemState(models.Model):
-    """One row (id 1). `epoch` grows at each emergency stop; intents of an older epoch are denied."""
+    """One row (id 1). `epoch` grows at each stop; intents of an older epoch are denied."""
 
     class State(models.TextChoices):
         RUNNING = "RUNNING"

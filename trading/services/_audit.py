@@ -160,6 +160,4 @@ def _content(event: AuditEvent) -> dict[str, Any]:
 
 
 def _link(event: AuditEvent) -> audit_chain.Link:
-    return audit_chain.Link(
-        event.seq, _content(event), event.prev_hash, event.hash, event.mac
-    )
+    return audit_chain.Link(event.seq, _content(event), event.prev_hash, event.hash, event.mac)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,16 +10,19 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F
 
+from config import clock
 from trading import access, events
 from trading.errors import NotReady, ReasonRequired, ResumeNotAllowed, SystemHalted
-from trading.models import Bot, HaltRequest, Heartbeat, Order, SystemState
-from trading.order_state import LIVE, UNRESOLVED, OrderStatus
+from trading.models import Bot, HaltRequest, Heartbeat, Order, OrderTransition, SystemState
+from trading.order_state import UNRESOLVED, OrderStatus
 from trading.queries import readiness
 from trading.services import _orders
 from trading.services._audit import record
 from trading.services._bots import finish_jobs
 
 State = SystemState.State
+_STATE = "SELECT state, epoch FROM trading_systemstate WHERE id = 1"
+_STATE_SHARED = f"{_STATE} FOR SHARE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,13 @@ def resume_system(*, reason: str, by: User, now: datetime) -> SystemState:
     return state
 
 
-def emergency_stop(*, reason: str, by: User | None, now: datetime) -> StopProof:
+def emergency_stop(
+    *,
+    reason: str,
+    by: User | None,
+    now: datetime,
+    read_clock: Callable[[], datetime] = clock.now,
+) -> StopProof:
     """Stop everything, cancel every working order, and prove it.
 
     The halt row comes first and takes no lock, so claims see it at once and the stop never
@@ -101,8 +111,9 @@ def emergency_stop(*, reason: str, by: User | None, now: datetime) -> StopProof:
         state = SystemState.objects.get(pk=1)
         bots = _stop_all_bots(now)
         _announce("system.emergency_stopped", state, before, by, reason, now)
+        stopped_at = read_clock()
     canceled = _orders.cancel_all_orders(by=by, now=now, cause="emergency_stop")
-    return _proof(now=now, bots=bots, canceled=canceled, epoch=state.epoch)
+    return _proof(now=now, stopped_at=stopped_at, bots=bots, canceled=canceled)
 
 
 def start_scheduler(*, by: User, now: datetime) -> SystemState:
@@ -133,9 +144,9 @@ def trading_allowed(*, epoch: int) -> bool:
     """
     if HaltRequest.objects.filter(lifted_at=None).exists():
         return False
-    lock = " FOR SHARE" if connection.vendor == "postgresql" else ""
+    statement = _STATE_SHARED if connection.vendor == "postgresql" else _STATE
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT state, epoch FROM trading_systemstate WHERE id = 1{lock}")
+        cursor.execute(statement)
         row = cursor.fetchone()
     return row is not None and row[0] == State.RUNNING and row[1] == epoch
 
@@ -159,13 +170,9 @@ def _stop_all_bots(now: datetime) -> int:
     return stopped
 
 
-def _proof(*, now: datetime, bots: int, canceled: int, epoch: int) -> StopProof:
-    state = SystemState.objects.get(pk=1)
+def _proof(*, now: datetime, stopped_at: datetime, bots: int, canceled: int) -> StopProof:
     unresolved = Order.objects.filter(status__in=UNRESOLVED)
-    late = Order.objects.filter(status__in=LIVE - {OrderStatus.NEW}, sent_at__gt=state.changed_at)
-    from config import clock
-
-    stopped_at = clock.now()
+    late = OrderTransition.objects.filter(to_status=OrderStatus.SUBMITTING, at__gt=stopped_at)
     return StopProof(
         requested_at=now,
         stopped_at=stopped_at,
@@ -173,7 +180,7 @@ def _proof(*, now: datetime, bots: int, canceled: int, epoch: int) -> StopProof:
         bots_stopped=bots,
         orders_canceled=canceled,
         orders_unresolved=list(unresolved.values_list("client_order_id", flat=True)),
-        claims_after_stop=late.filter(intent__epoch__gte=epoch).count(),
+        claims_after_stop=late.count(),
     )
 
 

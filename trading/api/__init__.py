@@ -1,0 +1,1 @@
+"""REST doors of trading, one file per subject: read the request, one call, shape the answer."""

@@ -1,0 +1,1 @@
+"""Shapes of the trading API, one file per subject. Nothing here saves."""

@@ -1,0 +1,201 @@
+"""Bots, their decisions and jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config import clock
+from config.api_fields import (
+    ApiModelSerializer,
+    ApiSerializer,
+    InstantOrMs,
+    Lowercase,
+    PlainDecimal,
+    StrictSerializer,
+)
+from marketdata.timeframes import Timeframe
+from trading.knobs import Knobs
+from trading.models import Bot, DecisionRecord, Job
+
+BOT_STATUSES = [value.lower() for value in Bot.Status.values]
+JOB_STATUSES = [value.lower() for value in Job.Status.values]
+SOURCES = [value.lower() for value in Bot.Source.values]
+
+
+class ReplaySerializer(StrictSerializer):
+    """Stored candles to trade instead of the feed; speed 0 is as fast as it goes, 60 an hour
+    a minute."""
+
+    start = InstantOrMs(source="from_ms")
+    end = InstantOrMs(source="to_ms")
+    speed = serializers.FloatField(default=0, min_value=0, max_value=1_000_000)
+
+    def get_fields(self) -> dict[str, Any]:
+        # "from" is a word of Python, so it can't be declared as an attribute.
+        fields = super().get_fields()
+        return {"from": fields["start"], "to": fields["end"], "speed": fields["speed"]}
+
+
+@extend_schema_field(Knobs.model_json_schema(mode="serialization"))
+class KnobsField(serializers.DictField):
+    """Knobs as stored: decimals are strings. Unknown names and bounds are the service's to refuse."""
+
+
+class BotSerializer(ApiModelSerializer[Bot]):
+    """A bot as the API gives it."""
+
+    symbols = serializers.SerializerMethodField()
+    symbol_ids = serializers.SerializerMethodField()
+    exchange = serializers.SerializerMethodField()
+    strategy = serializers.CharField(source="version.strategy.name")
+    version = serializers.IntegerField(source="version.number")
+    params = serializers.DictField(source="version.params")
+    knobs = KnobsField()
+    status = Lowercase(choices=BOT_STATUSES)
+    source = Lowercase(choices=SOURCES)
+    replay = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Bot
+        fields = (
+            "id",
+            "name",
+            "symbols",
+            "symbol_ids",
+            "exchange",
+            "timeframe",
+            "paper_mode",
+            "strategy",
+            "version",
+            "params",
+            "knobs",
+            "status",
+            "stop_requested",
+            "source",
+            "replay",
+            "starting_cash",
+            "cash",
+            "last_error",
+            "created_at",
+            "updated_at",
+        )
+
+    def get_symbols(self, bot: Bot) -> list[str]:
+        return [symbol.name for symbol in bot.symbols.all()]
+
+    def get_symbol_ids(self, bot: Bot) -> list[int]:
+        return [symbol.pk for symbol in bot.symbols.all()]
+
+    def get_exchange(self, bot: Bot) -> str | None:
+        return next((symbol.exchange for symbol in bot.symbols.all()), None)
+
+    @extend_schema_field(ReplaySerializer(allow_null=True))
+    def get_replay(self, bot: Bot) -> dict[str, Any] | None:
+        if not bot.is_replay:
+            return None
+        return {"from": bot.replay_from_ms, "to": bot.replay_to_ms, "speed": bot.replay_speed}
+
+
+class BotChangeSerializer(StrictSerializer):
+    """What a PATCH may change; everything but name and knobs only while the bot is stopped."""
+
+    name = serializers.CharField(max_length=80, required=False)
+    symbols = serializers.ListField(
+        child=serializers.CharField(max_length=60), min_length=1, max_length=20, required=False
+    )
+    timeframe = serializers.ChoiceField(choices=[item.value for item in Timeframe], required=False)
+    strategy = serializers.CharField(max_length=40, required=False)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    knobs = serializers.DictField(required=False)
+
+
+class BotCreateSerializer(StrictSerializer):
+    """A new bot. Without `version` the strategy's active one is used."""
+
+    name = serializers.CharField(max_length=80)
+    symbols = serializers.ListField(
+        child=serializers.CharField(max_length=60), min_length=1, max_length=20
+    )
+    timeframe = serializers.ChoiceField(choices=[item.value for item in Timeframe])
+    paper_mode = serializers.BooleanField(default=True)
+    strategy = serializers.CharField(
+        max_length=40, default=lambda: settings.ENV.trading_active_strategy
+    )
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    knobs = serializers.DictField(required=False)
+    starting_cash = PlainDecimal(required=False)
+    replay = ReplaySerializer(required=False, allow_null=True)
+
+
+class JobSerializer(ApiModelSerializer[Job]):
+    """Long work; `progress` is 0 to 100."""
+
+    bot_id = serializers.IntegerField(allow_null=True)
+    status = Lowercase(choices=JOB_STATUSES)
+    args = serializers.DictField()
+
+    class Meta:
+        model = Job
+        fields = (
+            "id",
+            "bot_id",
+            "task",
+            "args",
+            "status",
+            "progress",
+            "message",
+            "created_at",
+            "updated_at",
+        )
+
+
+class BotStartedSerializer(ApiSerializer):
+    """The running bot and the job that carries it."""
+
+    bot = BotSerializer()
+    job = JobSerializer()
+
+
+class DecisionSerializer(ApiModelSerializer[DecisionRecord]):
+    """Why a bot traded or not at one closed candle."""
+
+    bot_id = serializers.IntegerField()
+    symbol = serializers.CharField(source="symbol.name")
+    candle_close_at = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DecisionRecord
+        fields = (
+            "id",
+            "bot_id",
+            "symbol",
+            "timeframe",
+            "candle_close_ms",
+            "candle_close_at",
+            "action",
+            "reason",
+            "detail",
+            "target",
+            "price",
+            "decided_at",
+        )
+
+    @extend_schema_field(serializers.DateTimeField())
+    def get_candle_close_at(self, decision: DecisionRecord) -> Any:
+        return clock.from_ms(decision.candle_close_ms)
+
+
+class DecisionsSerializer(ApiSerializer):
+    """What one manual cycle decided."""
+
+    decisions = DecisionSerializer(many=True)
+
+
+class CycleSerializer(StrictSerializer):
+    """Which bot; may be left out while there is only one."""
+
+    bot_id = serializers.IntegerField(min_value=1, required=False)

@@ -1,0 +1,50 @@
+"""Equity, its curve, and the measures of performance."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from config.api_fields import ApiSerializer, PlainDecimal
+
+
+class PortfolioSerializer(ApiSerializer):
+    """The newest snapshot of one bot, or of all together; money as strings."""
+
+    bot_id = serializers.IntegerField(allow_null=True)
+    equity = PlainDecimal()
+    cash = PlainDecimal()
+    positions_value = PlainDecimal()
+    pnl = PlainDecimal()
+    drawdown = serializers.FloatField(allow_null=True)
+    prices = serializers.DictField(child=serializers.FloatField())
+    bots = serializers.IntegerField()
+    timestamp = serializers.DateTimeField(source="at", allow_null=True)
+
+
+class EquityPointSerializer(ApiSerializer):
+    """One point of the curve, for charts: floats."""
+
+    at = serializers.DateTimeField()
+    equity = serializers.FloatField()
+    cash = serializers.FloatField()
+    positions_value = serializers.FloatField()
+    drawdown = serializers.FloatField()
+
+
+class EquityCurveSerializer(ApiSerializer):
+    """The curve, oldest first, thinned to at most `points` points."""
+
+    bot_id = serializers.IntegerField(allow_null=True)
+    points = EquityPointSerializer(many=True)
+
+
+class MetricSerializer(ApiSerializer):
+    """One measure: null with a reason where it isn't defined."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    value = serializers.FloatField(allow_null=True)
+    unit = serializers.CharField()
+    formula = serializers.CharField()
+    n = serializers.IntegerField()
+    reason = serializers.CharField(allow_null=True)

@@ -1,0 +1,96 @@
+"""Every write of trading, as verbs."""
+
+from trading.services._audit import (
+    AuditVerdict,
+    export_audit,
+    export_head,
+    record,
+    verify_audit,
+)
+from trading.services._bots import (
+    Replay,
+    create_bot,
+    get_bot,
+    set_knobs,
+    start_bot,
+    stop_bot,
+    update_bot,
+)
+from trading.services._cycle import run_bot, run_cycle
+from trading.services._fills import FillReport, apply_fills
+from trading.services._intents import create_intent, place_order
+from trading.services._jobs import cancel_job, run_job, start_backfill
+from trading.services._orders import cancel_all_orders, cancel_order, submit_order, sweep_orders
+from trading.services._people import (
+    create_token,
+    create_user,
+    record_login,
+    record_login_failed,
+    record_logout,
+    revoke_token,
+    sync_roles,
+    use_token,
+)
+from trading.services._system import (
+    StopProof,
+    beat_heart,
+    emergency_stop,
+    ensure_system_state,
+    pause_system,
+    resume_system,
+    set_system_state,
+    start_scheduler,
+    stop_scheduler,
+)
+from trading.services._tick import Hints, bots_on, is_silent, tick
+from trading.services._versions import create_version
+
+__all__ = [
+    "AuditVerdict",
+    "FillReport",
+    "Hints",
+    "Replay",
+    "StopProof",
+    "apply_fills",
+    "beat_heart",
+    "bots_on",
+    "cancel_all_orders",
+    "cancel_job",
+    "cancel_order",
+    "create_bot",
+    "create_intent",
+    "create_token",
+    "create_user",
+    "create_version",
+    "emergency_stop",
+    "ensure_system_state",
+    "export_audit",
+    "export_head",
+    "get_bot",
+    "is_silent",
+    "pause_system",
+    "place_order",
+    "record",
+    "record_login",
+    "record_login_failed",
+    "record_logout",
+    "resume_system",
+    "revoke_token",
+    "run_bot",
+    "run_cycle",
+    "run_job",
+    "set_knobs",
+    "set_system_state",
+    "start_backfill",
+    "start_bot",
+    "start_scheduler",
+    "stop_bot",
+    "stop_scheduler",
+    "submit_order",
+    "sweep_orders",
+    "sync_roles",
+    "tick",
+    "update_bot",
+    "use_token",
+    "verify_audit",
+]

@@ -1,0 +1,252 @@
+"""A bot's state in memory while one worker holds its lease, and its group commit.
+
+Decisions without an order are many and cheap: they are collected and written together with
+the cursors. A crash loses none of them, because they are made again from the same candles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from config import clock
+from marketdata.models import Symbol
+from strategies import queries as strategy_queries
+from strategies import registry
+from strategies.protocol import Exits, Params, Strategy
+from trading import events
+from trading.costs import BPS, ONE, Filters, Terms
+from trading.errors import LeaseLost
+from trading.knobs import Knobs
+from trading.models import Bot, DecisionRecord, Order, PortfolioSnapshot, Position
+from trading.models.bots import BotSymbol
+from trading.order_state import LIVE, UNRESOLVED
+from trading.positions import Holding
+from trading.risk import Limits
+from trading.services._fills import holding_of
+
+ZERO = Decimal(0)
+LEASE = timedelta(seconds=30)
+DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class Lane:
+    """One symbol of a bot: its cursor, position and working orders."""
+
+    row: BotSymbol
+    symbol: Symbol
+    filters: Filters
+    holding: Holding = field(default_factory=Holding)
+    high_since_entry: Decimal = ZERO
+    closed_ms: int = 0
+    last_price: Decimal = ZERO
+    price_at_ms: int = 0
+    orders: list[Order] = field(default_factory=list)
+    moved: bool = False
+
+    @property
+    def unresolved(self) -> bool:
+        return any(order.status in UNRESOLVED for order in self.orders)
+
+    @property
+    def value(self) -> Decimal:
+        """Of what is held, at the last price."""
+        return self.holding.qty * self.last_price
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything a cycle reads and what it has still to write."""
+
+    bot: Bot
+    strategy: Strategy[Any]
+    params: Params
+    exits: Exits
+    knobs: Knobs
+    terms: Terms
+    limits: Limits
+    lanes: list[Lane]
+    decisions: list[DecisionRecord] = field(default_factory=list)
+    snapshots: list[PortfolioSnapshot] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, bot: Bot) -> Books:
+        """Read a bot whose lease is held."""
+        knobs = Knobs.model_validate(bot.knobs)
+        strategy = registry.get(bot.version.strategy.name)
+        params = strategy_queries.params_of(bot.version)
+        rows = BotSymbol.objects.filter(bot=bot).select_related("symbol").order_by("rank")
+        books = cls(
+            bot=bot,
+            strategy=strategy,
+            params=params,
+            exits=strategy.exits(params),
+            knobs=knobs,
+            terms=terms_of(knobs),
+            limits=limits_of(knobs),
+            lanes=[
+                Lane(row=row, symbol=row.symbol, filters=filters_of(row.symbol)) for row in rows
+            ],
+        )
+        books.reload()
+        return books
+
+    def reload(self) -> None:
+        """Positions, cash and working orders as the database has them now."""
+        self.bot.cash = Bot.objects.values_list("cash", flat=True).get(pk=self.bot.pk)
+        positions = {row.symbol_id: row for row in Position.objects.filter(bot=self.bot)}
+        orders = list(
+            Order.objects.filter(bot=self.bot, status__in=LIVE)
+            .select_related("intent", "symbol", "bot")
+            .order_by("id")
+        )
+        for lane in self.lanes:
+            position = positions.get(lane.symbol.pk)
+            if position is not None:
+                lane.holding = holding_of(position)
+                lane.high_since_entry = position.high_since_entry
+                lane.closed_ms = position.closed_ms
+                lane.last_price = lane.last_price or position.entry_price
+            lane.orders = [order for order in orders if order.symbol_id == lane.symbol.pk]
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash plus positions at their last price."""
+        return self.bot.cash + sum((lane.value for lane in self.lanes), ZERO)
+
+    @property
+    def reserved(self) -> Decimal:
+        """What working buys may still take from the cash."""
+        return sum((self.pending_buys(lane) for lane in self.lanes), ZERO)
+
+    def pending_buys(self, lane: Lane) -> Decimal:
+        """Most that the working buys of a lane may still cost."""
+        dearest = self.terms.half_spread_bps + self.terms.slippage_bps + self.terms.fee_taker_bps
+        return sum(
+            (
+                (order.qty - order.filled_qty)
+                * (order.price or lane.last_price)
+                * (ONE + dearest / BPS)
+                for order in lane.orders
+                if order.side == "BUY"
+            ),
+            ZERO,
+        )
+
+    def decide(self, lane: Lane, decision: DecisionRecord) -> None:
+        """Collect a decision and move the lane's cursor past its candle."""
+        self.decisions.append(decision)
+        lane.row.decided_ms = decision.candle_close_ms
+        lane.moved = True
+
+    def mark(self, *, at_ms: int) -> None:
+        """Peak and the day's start at market time `at_ms`."""
+        equity = self.equity
+        self.bot.peak_equity = max(self.bot.peak_equity, equity)
+        day = at_ms - at_ms % DAY_MS
+        if day > self.bot.day_ms:
+            self.bot.day_ms = day
+            self.bot.day_start_equity = equity
+
+    def snapshot(self, *, at_ms: int, every_ms: int) -> None:
+        """Remember equity, and when the next snapshot is due."""
+        equity, cash = self.equity, self.bot.cash
+        peak = self.bot.peak_equity
+        self.snapshots.append(
+            PortfolioSnapshot(
+                bot=self.bot,
+                equity=equity,
+                cash=cash,
+                positions_value=equity - cash,
+                drawdown=float((peak - equity) / peak) if peak > 0 else 0.0,
+                prices={lane.symbol.name: float(lane.last_price) for lane in self.lanes},
+                at=clock.from_ms(at_ms),
+            )
+        )
+        self.bot.next_snapshot_ms = at_ms - at_ms % every_ms + every_ms
+
+    def commit(self, *, now: datetime) -> None:
+        """Write what was collected. Raises LeaseLost, writing nothing, if the lease is gone."""
+        with transaction.atomic():
+            self._guard(now)
+            DecisionRecord.objects.bulk_create(self.decisions, ignore_conflicts=True)
+            PortfolioSnapshot.objects.bulk_create(self.snapshots, ignore_conflicts=True)
+            for lane in self.lanes:
+                if lane.moved:
+                    self._save_lane(lane)
+            if self.snapshots:
+                events.portfolio_snapshot(self.snapshots[-1])
+        for lane in self.lanes:
+            lane.moved = False
+        self.decisions.clear()
+        self.snapshots.clear()
+
+    def _guard(self, now: datetime) -> None:
+        held = Bot.objects.filter(pk=self.bot.pk, fence=self.bot.fence).update(
+            peak_equity=self.bot.peak_equity,
+            day_ms=self.bot.day_ms,
+            day_start_equity=self.bot.day_start_equity,
+            next_snapshot_ms=self.bot.next_snapshot_ms,
+            lease_until=now + LEASE,
+        )
+        if not held:
+            raise LeaseLost(f"bot {self.bot.pk} was taken over")
+
+    def _save_lane(self, lane: Lane) -> None:
+        BotSymbol.objects.filter(pk=lane.row.pk).update(decided_ms=lane.row.decided_ms)
+        if lane.holding.qty:
+            Position.objects.filter(bot=self.bot, symbol=lane.symbol).update(
+                high_since_entry=lane.high_since_entry
+            )
+
+
+def claim_bot(*, bot_id: int, now: datetime) -> Bot | None:
+    """Take the lease for this worker; None if another has it. Each claim raises the fence."""
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    claimed = Bot.objects.filter(free, pk=bot_id).update(
+        lease_until=now + LEASE, fence=F("fence") + 1
+    )
+    if not claimed:
+        return None
+    return Bot.objects.select_related("version__strategy").get(pk=bot_id)
+
+
+def release_bot(*, bot: Bot, due_at: datetime | None) -> None:
+    """Give the lease back and say when to look again, unless it was taken over meanwhile."""
+    mine = Bot.objects.filter(pk=bot.pk, fence=bot.fence)
+    mine.update(lease_until=None)
+    mine.running().update(due_at=due_at)
+
+
+def filters_of(symbol: Symbol) -> Filters:
+    """The exchange's rules for a symbol."""
+    return Filters(symbol.price_tick, symbol.qty_step, symbol.min_qty, symbol.min_notional)
+
+
+def terms_of(knobs: Knobs) -> Terms:
+    """What the paper market charges this bot."""
+    return Terms(
+        fee_maker_bps=knobs.fee_maker_bps,
+        fee_taker_bps=knobs.fee_taker_bps,
+        half_spread_bps=knobs.half_spread_bps,
+        slippage_bps=knobs.slippage_bps,
+        volume_cap=knobs.volume_cap,
+    )
+
+
+def limits_of(knobs: Knobs) -> Limits:
+    """A bot's risk limits."""
+    return Limits(
+        max_exposure=knobs.max_exposure,
+        max_position=knobs.max_position,
+        max_daily_loss=knobs.max_daily_loss,
+        max_drawdown=knobs.max_drawdown,
+        max_price_age_s=knobs.max_price_age_s,
+        cooldown_candles=knobs.cooldown_candles,
+    )

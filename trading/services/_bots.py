@@ -1,0 +1,315 @@
+"""Verbs of bots: create, change, start, stop, turn knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from pydantic import ValidationError
+
+from config import clock
+from marketdata import services as marketdata_services
+from marketdata.models import Symbol
+from marketdata.timeframes import Timeframe
+from strategies.models import StrategyVersion
+from trading import events
+from trading.errors import (
+    BotAlreadyRunning,
+    BotInvalid,
+    BotNotRunning,
+    BotUnknown,
+    KnobsInvalid,
+    LiveNotGranted,
+    NotReady,
+    SystemHalted,
+)
+from trading.knobs import Knobs
+from trading.models import Bot, Job, SystemState
+from trading.models.bots import BotSymbol
+from trading.queries import start_reasons
+from trading.services._audit import record
+
+Status = Bot.Status
+OPEN_JOBS = (Job.Status.QUEUED, Job.Status.RUNNING)
+MAX_SYMBOLS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Stored candles with open times in [from_ms, to_ms); `speed` 0 is as fast as it goes."""
+
+    from_ms: int
+    to_ms: int
+    speed: float = 0
+
+
+@transaction.atomic
+def create_bot(
+    *,
+    name: str,
+    symbols: Sequence[Symbol],
+    timeframe: str,
+    version: StrategyVersion,
+    by: User | None,
+    now: datetime,
+    knobs: Mapping[str, Any] | None = None,
+    paper_mode: bool = True,
+    starting_cash: Decimal | None = None,
+    replay: Replay | None = None,
+) -> Bot:
+    """A stopped bot with its cash. Refuses live mode, no or mixed symbols, wrong knobs."""
+    cash = starting_cash or settings.ENV.trading_paper_starting_equity
+    _check_shape(name, symbols, timeframe, paper_mode, cash, replay)
+    bot = Bot.objects.create(
+        name=name.strip(),
+        timeframe=timeframe,
+        paper_mode=paper_mode,
+        version=version,
+        knobs=_validated(knobs or {}).stored(),
+        starting_cash=cash,
+        cash=cash,
+        peak_equity=cash,
+        day_start_equity=cash,
+        source=Bot.Source.REPLAY if replay else Bot.Source.LIVE_FEED,
+        replay_from_ms=replay.from_ms if replay else None,
+        replay_to_ms=replay.to_ms if replay else None,
+        replay_speed=replay.speed if replay else 0,
+        created_by=by,
+        created_at=now,
+        updated_at=now,
+    )
+    _set_symbols(bot, symbols)
+    record(action="bot.created", subject=f"bot:{bot.pk}", by=by, now=now, after=_content(bot))
+    return bot
+
+
+@transaction.atomic
+def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now: datetime) -> Bot:
+    """Change name, symbols, timeframe, version or knobs; all but the name only while stopped."""
+    bot = get_bot(bot_id, lock=True)
+    unknown = set(changes) - {"name", "symbols", "timeframe", "version", "knobs"}
+    if unknown:
+        raise BotInvalid(f"Can't be changed: {', '.join(sorted(unknown))}.")
+    if bot.is_running and set(changes) - {"name", "knobs"}:
+        raise BotAlreadyRunning("Stop the bot before changing what it trades.")
+    before = _content(bot)
+    symbols = changes.get("symbols", list(bot.symbols.order_by("botsymbol__rank")))
+    bot.name = str(changes.get("name", bot.name)).strip()
+    bot.timeframe = changes.get("timeframe", bot.timeframe)
+    bot.version = changes.get("version", bot.version)
+    if "knobs" in changes:
+        bot.knobs = _validated({**bot.knobs, **changes["knobs"]}).stored()
+    _check_shape(bot.name, symbols, bot.timeframe, bot.paper_mode, bot.starting_cash, None)
+    bot.updated_at = now
+    bot.save(update_fields=["name", "timeframe", "version", "knobs", "updated_at"])
+    if "symbols" in changes:
+        _refuse_with_positions(bot, symbols)
+        _set_symbols(bot, symbols)
+    after = _content(bot)
+    record(
+        action="bot.changed", subject=f"bot:{bot.pk}", by=by, now=now, before=before, after=after
+    )
+    return bot
+
+
+@transaction.atomic
+def set_knobs(*, bot_id: int, knobs: Mapping[str, Any], by: User | None, now: datetime) -> Bot:
+    """Turn the given knobs, keep the others; they hold from the next candle on."""
+    bot = get_bot(bot_id, lock=True)
+    before = dict(bot.knobs)
+    bot.knobs = _validated({**bot.knobs, **knobs}).stored()
+    bot.updated_at = now
+    bot.save(update_fields=["knobs", "updated_at"])
+    record(
+        action="bot.knobs_changed",
+        subject=f"bot:{bot.pk}",
+        by=by,
+        now=now,
+        before=before,
+        after=bot.knobs,
+    )
+    return bot
+
+
+def start_bot(*, bot_id: int, by: User | None, now: datetime) -> Job:
+    """Set a bot running and make its job. Refused with reasons while its data isn't ready."""
+    with transaction.atomic():
+        bot = get_bot(bot_id)
+        if not bot.paper_mode:
+            raise LiveNotGranted("Live trading needs a live grant; there is none.")
+        _check_may_start(bot, now)
+        started = Bot.objects.filter(pk=bot.pk, status=Status.STOPPED).update(
+            status=Status.RUNNING,
+            stop_requested=False,
+            last_error="",
+            due_at=now,
+            replay_started_at=now if bot.is_replay else None,
+            updated_at=now,
+        )
+        if not started:
+            raise BotAlreadyRunning(f"{bot.name} is {bot.get_status_display().lower()}.")
+        bot.refresh_from_db()
+        _place_cursors(bot, now)
+        for symbol in bot.symbols.all():
+            if not bot.is_replay:
+                marketdata_services.watch_symbol(symbol)
+        job = Job.objects.create(
+            bot=bot, task="bot.run", created_by=by, created_at=now, updated_at=now
+        )
+        record(action="bot.started", subject=f"bot:{bot.pk}", by=by, now=now, after=_content(bot))
+        events.bot_state(bot, job_id=job.pk, now=now)
+        events.job_progress(job, now=now)
+    return job
+
+
+@transaction.atomic
+def stop_bot(*, bot_id: int, by: User | None, now: datetime, reason: str = "") -> Bot:
+    """Stop a running bot. Its working orders stay; see `cancel_all_orders`."""
+    # One UPDATE claims the change: of two operators who click at once, one wins.
+    stopped = (
+        Bot.objects.running()
+        .filter(pk=bot_id)
+        .update(status=Status.STOPPED, stop_requested=True, due_at=None, updated_at=now)
+    )
+    bot = get_bot(bot_id)
+    if not stopped:
+        raise BotNotRunning(f"{bot.name} is not running.")
+    finish_jobs(bot=bot, message=reason or "Stopped", now=now)
+    record(action="bot.stopped", subject=f"bot:{bot.pk}", by=by, now=now, reason=reason)
+    events.bot_state(bot, job_id=None, now=now)
+    return bot
+
+
+def finish_replay(*, bot: Bot, now: datetime) -> None:
+    """A replay reached its end."""
+    with transaction.atomic():
+        finished = (
+            Bot.objects.running()
+            .filter(pk=bot.pk)
+            .update(status=Status.FINISHED, due_at=None, updated_at=now)
+        )
+        if not finished:
+            return
+        bot.refresh_from_db()
+        finish_jobs(bot=bot, message="Replay finished", now=now)
+        record(action="bot.finished", subject=f"bot:{bot.pk}", by=None, now=now)
+        events.bot_state(bot, job_id=None, now=now)
+
+
+def finish_jobs(*, bot: Bot, message: str, now: datetime) -> None:
+    """End whatever job carries the bot."""
+    done = Job.Status.DONE
+    for job in Job.objects.filter(bot=bot, status__in=OPEN_JOBS):
+        progress = 100 if bot.status == Status.FINISHED or not bot.is_replay else job.progress
+        Job.objects.filter(pk=job.pk, status__in=OPEN_JOBS).update(
+            status=done, progress=progress, message=message[:200], updated_at=now
+        )
+        job.refresh_from_db()
+        events.job_progress(job, now=now)
+
+
+def get_bot(bot_id: int, *, lock: bool = False) -> Bot:
+    """The bot or BotUnknown; with `lock` the row is held until the transaction ends."""
+    rows = Bot.objects.select_for_update() if lock else Bot.objects.all()
+    bot = rows.filter(pk=bot_id).first()
+    if bot is None:
+        raise BotUnknown(f"There is no bot {bot_id}.")
+    return bot
+
+
+def _check_shape(
+    name: str,
+    symbols: Sequence[Symbol],
+    timeframe: str,
+    paper_mode: bool,
+    cash: Decimal,
+    replay: Replay | None,
+) -> None:
+    wrong: dict[str, object] = {}
+    if not name.strip() or len(name) > 80:
+        wrong["name"] = ["Give a name of at most 80 characters."]
+    if symbols_wrong := _symbols_wrong(symbols):
+        wrong["symbols"] = [symbols_wrong]
+    if timeframe not in list(Timeframe):
+        wrong["timeframe"] = [f"One of {', '.join(Timeframe)}."]
+    if not paper_mode:
+        wrong["paper_mode"] = ["Only paper bots can be made; live needs a grant."]
+    if cash <= 0:
+        wrong["starting_cash"] = ["More than 0."]
+    if replay and (replay.to_ms <= replay.from_ms or replay.speed < 0):
+        wrong["replay"] = ["The range must end after it starts; the speed is 0 or more."]
+    if wrong:
+        raise BotInvalid("The bot can't be made like this.", fields=wrong)
+
+
+def _symbols_wrong(symbols: Sequence[Symbol]) -> str:
+    different = len({symbol.pk for symbol in symbols})
+    if not 1 <= len(symbols) <= MAX_SYMBOLS or different != len(symbols):
+        return f"Choose between 1 and {MAX_SYMBOLS} different symbols."
+    if len({(symbol.exchange, symbol.quote) for symbol in symbols}) > 1:
+        return "All symbols need one exchange and one quote asset: they share cash."
+    return ""
+
+
+def _validated(given: Mapping[str, Any]) -> Knobs:
+    try:
+        return Knobs.model_validate({**Knobs.defaults(settings.ENV).model_dump(), **given})
+    except ValidationError as error:
+        fields: dict[str, object] = {
+            ".".join(str(part) for part in item["loc"]): [item["msg"]] for item in error.errors()
+        }
+        raise KnobsInvalid("Some knobs are out of bounds.", fields=fields) from None
+
+
+def _check_may_start(bot: Bot, now: datetime) -> None:
+    state = SystemState.objects.filter(pk=1).first()
+    if state and state.state == SystemState.State.EMERGENCY_STOP:
+        raise SystemHalted("The system is in emergency stop; an administrator must resume it.")
+    reasons = start_reasons(bot, now)
+    if reasons:
+        raise NotReady(f"{bot.name} can't start yet.", fields={"reasons": reasons})
+
+
+def _place_cursors(bot: Bot, now: datetime) -> None:
+    """Live: from the newest closed candle on. Replay: from its start, or where it was."""
+    timeframe = Timeframe(bot.timeframe)
+    if bot.is_replay:
+        first = bot.replay_from_ms or 0
+    else:
+        first = timeframe.last_closed_open(clock.to_ms(now))
+    BotSymbol.objects.filter(bot=bot, decided_ms__lt=first).update(decided_ms=first)
+
+
+def _set_symbols(bot: Bot, symbols: Sequence[Symbol]) -> None:
+    BotSymbol.objects.filter(bot=bot).exclude(symbol__in=symbols).delete()
+    for rank, symbol in enumerate(symbols):
+        BotSymbol.objects.update_or_create(bot=bot, symbol=symbol, defaults={"rank": rank})
+
+
+def _refuse_with_positions(bot: Bot, symbols: Sequence[Symbol]) -> None:
+    kept = {symbol.pk for symbol in symbols}
+    for position in bot.positions.exclude(symbol__in=kept):
+        if position.qty:
+            raise BotInvalid(
+                "A symbol with an open position can't be taken away.",
+                fields={"symbols": [str(position.symbol)]},
+            )
+
+
+def _content(bot: Bot) -> dict[str, Any]:
+    return {
+        "name": bot.name,
+        "symbols": [str(symbol) for symbol in bot.symbols.order_by("botsymbol__rank")],
+        "timeframe": bot.timeframe,
+        "version": str(bot.version),
+        "knobs": bot.knobs,
+        "paper_mode": bot.paper_mode,
+        "starting_cash": f"{bot.starting_cash:f}",
+        "source": str(bot.source),
+    }

@@ -1,0 +1,146 @@
+"""Long work: its rows, its progress, and what carries it on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from marketdata import services as marketdata_services
+from marketdata.indicators import Spec
+from marketdata.models import Symbol
+from marketdata.timeframes import Timeframe
+from strategies import queries as strategy_queries
+from strategies import registry
+from trading import events
+from trading.errors import BotInvalid, JobNotRunning, JobUnknown
+from trading.models import Bot, Job
+from trading.services._audit import record
+from trading.services._books import Lane
+
+Status = Job.Status
+OPEN = (Status.QUEUED, Status.RUNNING)
+BACKFILL = "market.backfill"
+BACKFILL_MAX_CANDLES = 2_000_000
+
+
+def begin_bot_job(*, bot: Bot, now: datetime) -> None:
+    """The first cycle of a start: keep the strategy's indicators, show the job as running."""
+    job = Job.objects.filter(bot=bot, task="bot.run", status=Status.QUEUED).first()
+    if job is None:
+        return
+    strategy = registry.get(bot.version.strategy.name)
+    overlays = strategy.overlays(strategy_queries.params_of(bot.version))
+    specs = [Spec.of(overlay.name, overlay.params) for overlay in overlays]
+    for symbol in bot.symbols.all():
+        marketdata_services.subscribe_indicators(
+            symbol=symbol, timeframe=Timeframe(bot.timeframe), specs=specs
+        )
+    update_job(job=job, status=Status.RUNNING, progress=0, message="Running", now=now)
+
+
+def report_replay(bot: Bot, lanes: Sequence[Lane], *, now: datetime) -> None:
+    """How far a replay is, from the slowest lane."""
+    job = Job.objects.filter(bot=bot, task="bot.run", status=Status.RUNNING).first()
+    if job is None or bot.replay_from_ms is None or bot.replay_to_ms is None:
+        return
+    at = min(lane.row.decided_ms for lane in lanes)
+    share = (at - bot.replay_from_ms) / (bot.replay_to_ms - bot.replay_from_ms)
+    progress = min(max(int(share * 100), 0), 100)
+    if progress != job.progress:
+        update_job(job=job, status=Status.RUNNING, progress=progress, message="Replaying", now=now)
+
+
+def start_backfill(
+    *, symbol: Symbol, timeframe: str, from_ms: int, to_ms: int, by: User | None, now: datetime
+) -> Job:
+    """A job that downloads history page by page; a second one for the same range resumes it."""
+    candles = (to_ms - from_ms) // Timeframe(timeframe).ms
+    if not 0 < candles <= BACKFILL_MAX_CANDLES:
+        raise BotInvalid(
+            "The range is empty or too long.",
+            fields={"from": [f"between 1 and {BACKFILL_MAX_CANDLES} candles"]},
+        )
+    args = {
+        "symbol_id": symbol.pk,
+        "timeframe": timeframe,
+        "from_ms": from_ms,
+        "to_ms": to_ms,
+    }
+    with transaction.atomic():
+        job = Job.objects.create(
+            task=BACKFILL, args=args, created_by=by, created_at=now, updated_at=now
+        )
+        record(action="job.created", subject=f"job:{job.pk}", by=by, now=now, after=args)
+        events.job_progress(job, now=now)
+    return job
+
+
+def run_job(*, job_id: int, now: datetime) -> bool:
+    """One slice of a job; whether it must go on. A canceled job does nothing."""
+    job = Job.objects.filter(pk=job_id, status__in=OPEN, task=BACKFILL).first()
+    if job is None:
+        return False
+    try:
+        return not _backfill_slice(job, now)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        update_job(job=job, status=Status.FAILED, progress=job.progress, message=message, now=now)
+        return False
+
+
+def cancel_job(*, job_id: int, by: User | None, now: datetime) -> Job:
+    """End a job where it is; what it has done stays. A bot's job stops the bot."""
+    from trading.services._bots import stop_bot
+
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        raise JobUnknown(f"There is no job {job_id}.")
+    if job.task == "bot.run" and job.bot_id and job.status in OPEN:
+        stop_bot(bot_id=job.bot_id, by=by, now=now, reason="Job canceled")
+        job.refresh_from_db()
+        return job
+    with transaction.atomic():
+        canceled = Job.objects.filter(pk=job_id, status__in=OPEN).update(
+            status=Status.CANCELED, message="Canceled", updated_at=now
+        )
+        job.refresh_from_db()
+        if not canceled:
+            raise JobNotRunning(f"The job is {job.get_status_display().lower()}.")
+        record(action="job.canceled", subject=f"job:{job.pk}", by=by, now=now)
+        events.job_progress(job, now=now)
+    return job
+
+
+def update_job(*, job: Job, status: str, progress: int, message: str, now: datetime) -> bool:
+    """Progress of a job that is still open; False if it was ended meanwhile."""
+    changed = Job.objects.filter(pk=job.pk, status__in=OPEN).update(
+        status=status, progress=progress, message=message[:200], updated_at=now
+    )
+    job.refresh_from_db()
+    if changed:
+        events.job_progress(job, now=now)
+    return bool(changed)
+
+
+def _backfill_slice(job: Job, now: datetime) -> bool:
+    args: Mapping[str, Any] = job.args
+    symbol = Symbol.objects.get(pk=args["symbol_id"])
+
+    def progress(percent: int, message: str) -> None:
+        update_job(job=job, status=Status.RUNNING, progress=percent, message=message, now=now)
+
+    done = marketdata_services.backfill_candles(
+        symbol=symbol,
+        timeframe=Timeframe(args["timeframe"]),
+        from_ms=args["from_ms"],
+        to_ms=args["to_ms"],
+        now=now,
+        progress=progress,
+    )
+    if done:
+        update_job(job=job, status=Status.DONE, progress=100, message="Done", now=now)
+    return bool(done)

@@ -1,0 +1,266 @@
+"""Orders from intent to verdict: claimed before they leave, sent once, looked up after.
+
+Nothing here sends twice: a crash leaves SUBMITTING behind, no answer leaves UNKNOWN, and
+only a lookup by client order id resolves either.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+
+from trading import brokers, events, order_state
+from trading.brokers import Ack, Broker, Outcome, Placement
+from trading.costs import Filters
+from trading.errors import OrderNotOpen, OrderUnknown
+from trading.models import Order, OrderIntent, OrderTransition
+from trading.order_state import OrderStatus
+from trading.risk import Denial
+from trading.services._audit import record
+
+S = OrderStatus
+LEASE = timedelta(seconds=15)  # longer than any single call to a broker may take
+NEW_FOR_S = 1.0  # a NEW order older than this has lost its worker
+
+BrokerFor = Callable[..., Broker]
+
+_VERDICTS = {
+    Outcome.ACKED: S.OPEN,
+    Outcome.REJECTED: S.REJECTED,
+    Outcome.NOT_SENT: S.NOT_SENT,
+    Outcome.UNKNOWN: S.UNKNOWN,
+}
+
+
+def client_order_id(idempotency_key: str) -> str:
+    """Ours, 27 characters both venues accept; a pure function of the decision."""
+    digest = hashlib.sha256(idempotency_key.encode()).digest()
+    return "cs-" + base64.b32encode(digest).decode()[:24].lower()
+
+
+def open_order(intent: OrderIntent, *, now: datetime) -> Order:
+    """The order row of an allowed intent, in the transaction that decided it."""
+    order = Order(
+        intent=intent,
+        bot_id=intent.bot_id,
+        symbol_id=intent.symbol_id,
+        client_order_id=client_order_id(intent.idempotency_key),
+        side=intent.side,
+        type=intent.type,
+        qty=intent.qty,
+        price=intent.price,
+        created_at=now,
+        updated_at=now,
+    )
+    order.save(force_insert=True)
+    return order
+
+
+def submit_order(
+    *, order_id: int, now: datetime, broker_for: BrokerFor = brokers.broker_for
+) -> Order:
+    """Hand one NEW order to its broker, at most once. A second worker finds the claim."""
+    order = Order.objects.select_related("intent", "bot", "symbol").get(pk=order_id)
+    broker = broker_for(paper=order.bot.paper_mode)  # refuses before anything is claimed
+    if not _claim(order, now):
+        return order
+    try:
+        ack = broker.place(_placement(order))
+    except Exception as error:  # whatever it was, the order may stand: only a lookup can tell
+        ack = Ack(Outcome.UNKNOWN, code=type(error).__name__)
+    return _settle(order, ack, now)
+
+
+def move(order: Order, to: OrderStatus, *, cause: str, now: datetime, **fields: Any) -> bool:
+    """One allowed step by guarded update; False if another was faster. Own transaction or yours."""
+    old = OrderStatus(order.status)
+    order_state.check_transition(old, to)
+    with transaction.atomic():
+        moved = Order.objects.filter(pk=order.pk, status=old, fence=order.fence).update(
+            status=to, updated_at=now, **fields
+        )
+        if not moved:
+            return False
+        OrderTransition.objects.create(
+            order_id=order.pk, from_status=old, to_status=to, cause=cause[:60], at=now
+        )
+        if order_state.contradicts(old, to):
+            record(
+                action="verdict.contradicted",
+                subject=f"order:{order.pk}",
+                by=None,
+                now=now,
+                before={"status": old},
+                after={"status": to},
+            )
+    order.status = to
+    for name, value in fields.items():
+        setattr(order, name, value)
+    events.order_changed(order, now=now)
+    return True
+
+
+def cancel_order(
+    *,
+    order_id: int,
+    by: User | None,
+    now: datetime,
+    cause: str = "requested",
+    broker_for: BrokerFor = brokers.broker_for,
+) -> Order:
+    """Ask the broker to cancel. Raises OrderNotOpen when there is nothing to cancel."""
+    order = Order.objects.select_related("bot", "symbol").filter(pk=order_id).first()
+    if order is None:
+        raise OrderUnknown(f"There is no order {order_id}.")
+    if not _cancel(order, by=by, now=now, cause=cause, broker_for=broker_for):
+        raise OrderNotOpen(f"The order is {order.status}.")
+    return order
+
+
+def cancel_all_orders(
+    *, by: User | None, now: datetime, cause: str, bot_id: int | None = None
+) -> int:
+    """Cancel every order of ours that may still fill; how many were."""
+    mine = Order.objects.select_related("bot", "symbol").filter(
+        status__in={S.NEW, *order_state.WORKING}
+    )
+    if bot_id is not None:
+        mine = mine.filter(bot_id=bot_id)
+    return sum(
+        _cancel(order, by=by, now=now, cause=cause, broker_for=brokers.broker_for) for order in mine
+    )
+
+
+def sweep_orders(*, now: datetime, broker_for: BrokerFor = brokers.broker_for) -> int:
+    """Pick up what a dead worker left: submit NEW, look up what has no answer. How many moved."""
+    moved = 0
+    stale = Q(status=S.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
+    lost = Q(status=S.SUBMITTING, lease_until__lt=now) | Q(status=S.UNKNOWN)
+    for order in Order.objects.select_related("bot", "symbol", "intent").filter(stale | lost):
+        moved += resume_order(order, now=now, broker_for=broker_for)
+    return moved
+
+
+def resume_order(
+    order: Order, *, now: datetime, broker_for: BrokerFor = brokers.broker_for
+) -> bool:
+    """Recovery of one order, the same at start and in the sweep."""
+    if order.status == S.NEW:
+        submitted = submit_order(order_id=order.pk, now=now, broker_for=broker_for)
+        return bool(submitted.status != S.NEW)
+    if order.status == S.SUBMITTING and not move(order, S.UNKNOWN, cause="lease_over", now=now):
+        return False
+    ack = broker_for(paper=order.bot.paper_mode).find(order.client_order_id)
+    if ack.outcome == Outcome.UNKNOWN:
+        return False
+    _settle(order, ack, now, cause="looked_up")
+    return True
+
+
+def filters_of(order: Order) -> Filters:
+    """The exchange's rules for the order's symbol."""
+    symbol = order.symbol
+    return Filters(symbol.price_tick, symbol.qty_step, symbol.min_qty, symbol.min_notional)
+
+
+def _claim(order: Order, now: datetime) -> bool:
+    """NEW -> SUBMITTING on disk before a byte leaves; nothing is claimed after a stop."""
+    from trading.services._system import trading_allowed
+
+    with transaction.atomic(durable=True):
+        if order.status != S.NEW:
+            return False
+        if not trading_allowed(epoch=order.intent.epoch):
+            return _deny(order, now)
+        Order.objects.filter(pk=order.pk, status=S.NEW).update(fence=F("fence") + 1)
+        order.fence += 1
+        claimed = move(
+            order, S.SUBMITTING, cause="claimed", now=now, lease_until=now + LEASE, sent_at=now
+        )
+        if claimed:
+            _record(order, "order.claimed", now)
+    return claimed
+
+
+def _deny(order: Order, now: datetime) -> bool:
+    if move(order, S.DENIED, cause=Denial.TRADING_HALTED, now=now):
+        OrderIntent.objects.filter(pk=order.intent_id).update(denial=Denial.TRADING_HALTED)
+        _record(order, "order.denied", now)
+    return False
+
+
+def _settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> Order:
+    """Write the verdict; a late worker holds an old fence and changes nothing."""
+    verdict = _VERDICTS[ack.outcome]
+    fields = {"exchange_order_id": ack.exchange_order_id, "reject_code": ack.code[:40]}
+    with transaction.atomic():
+        if move(order, verdict, cause=cause, now=now, lease_until=None, **fields):
+            action = {
+                S.OPEN: "order.acknowledged",
+                S.REJECTED: "order.rejected",
+                S.NOT_SENT: "order.not_sent",
+                S.UNKNOWN: "order.unknown",
+            }[verdict]
+            _record(order, action, now)
+    return order
+
+
+def _cancel(
+    order: Order, *, by: User | None, now: datetime, cause: str, broker_for: BrokerFor
+) -> bool:
+    if order.status not in {S.NEW, *order_state.WORKING}:
+        return False
+    if order.status != S.NEW:
+        Order.objects.filter(pk=order.pk).update(pending_cancel_at=now)
+        if broker_for(paper=order.bot.paper_mode).cancel(order.client_order_id).outcome != (
+            Outcome.ACKED
+        ):
+            return False
+    with transaction.atomic():
+        canceled = move(order, S.CANCELED, cause=cause, now=now, pending_cancel_at=None)
+        if canceled:
+            _record(order, "order.canceled", now, by=by, reason=cause)
+    return canceled
+
+
+def _record(
+    order: Order, action: str, now: datetime, *, by: User | None = None, reason: str = ""
+) -> None:
+    record(
+        action=action,
+        subject=f"order:{order.pk}",
+        by=by,
+        now=now,
+        reason=reason,
+        after={
+            "client_order_id": order.client_order_id,
+            "status": str(order.status),
+            "side": str(order.side),
+            "qty": _text(order.qty),
+            "code": order.reject_code,
+        },
+    )
+
+
+def _placement(order: Order) -> Placement:
+    return Placement(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol.name,
+        buy=order.side == "BUY",
+        kind=str(order.type),
+        qty=order.qty,
+        price=order.price,
+        filters=filters_of(order),
+    )
+
+
+def _text(value: Decimal) -> str:
+    return f"{value:f}"

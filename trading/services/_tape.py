@@ -1,0 +1,134 @@
+"""Candles as a cycle walks them: history for the warm-up, then what is to be decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+
+import numpy as np
+
+from marketdata import store
+from marketdata.bars import Bars, Floats
+from marketdata.timeframes import Timeframe
+from trading.models import Bot
+from trading.services._books import Books, Lane
+
+CHUNK = 4_000  # candles of a replay in memory at once
+LIVE_TAIL = 3  # closed candles looked at beyond the warm-up
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One closed candle of one lane with the target wanted at its close."""
+
+    lane: Lane
+    bars: Bars
+    index: int
+    close_ms: int
+    target: float
+    warm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Bars of one lane and the targets wanted at their closes."""
+
+    lane: Lane
+    timeframe: Timeframe
+    bars: Bars
+    targets: Floats
+    warmup: int
+
+    def close_ms(self, index: int) -> int:
+        return int(self.bars.open_ms[index]) + self.timeframe.ms
+
+    def step(self, index: int) -> Step:
+        return Step(
+            lane=self.lane,
+            bars=self.bars,
+            index=index,
+            close_ms=self.close_ms(index),
+            target=float(self.targets[index]),
+            warm=index + 1 >= self.warmup,
+        )
+
+
+def live(books: Books, lane: Lane) -> Tape:
+    """The warm-up and the newest closed candles."""
+    warmup = books.strategy.warmup(books.params)
+    bars = store.load_bars(lane.symbol.pk, books.bot.timeframe, limit=warmup + LIVE_TAIL)
+    return _tape(books, lane, bars, warmup)
+
+
+def replay(books: Books, until_ms: int) -> list[tuple[int, list[Step]]]:
+    """The next chunk of closes of all lanes, in time order, lanes in rank order; [] at the end.
+
+    Jumps over holes in the data: a lane without candles up to `until_ms` is done.
+    """
+    bar_ms = Timeframe(books.bot.timeframe).ms
+    start = min(lane.row.decided_ms for lane in books.lanes)
+    while start < until_ms:
+        end = min(start + CHUNK * bar_ms, until_ms)
+        steps = [step for lane in books.lanes for step in _between(books, lane, end)]
+        if steps:
+            steps.sort(key=lambda step: (step.close_ms, step.lane.row.rank))
+            return [
+                (close, list(group))
+                for close, group in groupby(steps, key=lambda step: step.close_ms)
+            ]
+        for lane in books.lanes:
+            lane.row.decided_ms = max(lane.row.decided_ms, end)
+            lane.moved = True
+        start = end
+    return []
+
+
+def replay_until(bot: Bot, now: datetime) -> int:
+    """Market time that a replay has reached at its speed; its end when as fast as it goes."""
+    end = bot.replay_to_ms or 0
+    if not bot.replay_speed or bot.replay_started_at is None:
+        return end
+    ran_ms = (now - bot.replay_started_at).total_seconds() * 1000 * bot.replay_speed
+    return min(end, (bot.replay_from_ms or 0) + int(ran_ms))
+
+
+def last_volume(symbol_id: int, timeframe: str) -> float:
+    """Volume of the newest closed candle: the best guess of what the running one will trade."""
+    bars = store.load_bars(symbol_id, timeframe, limit=1)
+    return float(bars.volume[-1]) if len(bars) else 0.0
+
+
+def _between(books: Books, lane: Lane, end_ms: int) -> list[Step]:
+    """Steps of candles that close after the lane's cursor and by `end_ms`."""
+    bar_ms = Timeframe(books.bot.timeframe).ms
+    first_open = lane.row.decided_ms
+    if first_open >= end_ms:
+        return []
+    warmup = books.strategy.warmup(books.params)
+    new = store.load_bars(
+        lane.symbol.pk, books.bot.timeframe, from_ms=first_open, to_ms=end_ms - bar_ms + 1
+    )
+    if not len(new):
+        return []
+    past = store.load_bars(lane.symbol.pk, books.bot.timeframe, to_ms=first_open, limit=warmup)
+    tape = _tape(books, lane, _joined(past, new), warmup)
+    if len(past):
+        lane.last_price = lane.last_price or exact(past.close[-1])
+    return [tape.step(index) for index in range(len(past), len(tape.bars))]
+
+
+def _tape(books: Books, lane: Lane, bars: Bars, warmup: int) -> Tape:
+    targets = books.strategy.targets(bars, books.params) if len(bars) else np.empty(0)
+    return Tape(lane, Timeframe(books.bot.timeframe), bars, targets, warmup)
+
+
+def _joined(past: Bars, new: Bars) -> Bars:
+    pairs = zip(past.columns(), new.columns(), strict=True)
+    return Bars(*(np.concatenate(pair) for pair in pairs))
+
+
+def exact(value: float) -> Decimal:
+    """A stored candle number as the decimal it was printed as."""
+    return Decimal(repr(float(value)))

@@ -1,0 +1,87 @@
+"""What happens each second: who is due, what was left behind, who is alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from trading.models import Bot, Heartbeat, Job, Order, SystemState
+from trading.order_state import OrderStatus
+from trading.services import _jobs
+from trading.services._audit import export_head
+from trading.services._orders import NEW_FOR_S
+from trading.services._system import beat_heart
+
+HEAD_EVERY_S = 300
+SILENT_AFTER_S = 5.0
+CLAIMED_FOR = timedelta(seconds=10)  # a lost message is repeated after this
+JOB_IDLE_FOR = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a worker should be told; losing one costs time, never correctness."""
+
+    bots: list[int]
+    jobs: list[int]
+    sweep: bool
+
+
+def tick(*, process: str, now: datetime) -> Hints:
+    """One second's dispatch by conditional update; two ticks at once share the work."""
+    beat_heart(process=process, now=now)
+    if now.second == 0 and now.minute % (HEAD_EVERY_S // 60) == 0:
+        export_head(now=now)
+    return Hints(bots=_due_bots(now), jobs=_waiting_jobs(now), sweep=_orders_left(now))
+
+
+def bots_on(*, symbol_id: int, timeframe: str, now: datetime) -> list[int]:
+    """Running live bots that a closed candle concerns."""
+    if not _bots_may_run():
+        return []
+    rows = Bot.objects.running().filter(
+        symbols=symbol_id, timeframe=timeframe, source=Bot.Source.LIVE_FEED
+    )
+    return list(rows.values_list("pk", flat=True))
+
+
+def is_silent(*, process: str, now: datetime) -> bool:
+    """Whether a process has shown no life for longer than is normal."""
+    row = Heartbeat.objects.filter(process=process).first()
+    return row is None or (now - row.at).total_seconds() > SILENT_AFTER_S
+
+
+def _due_bots(now: datetime) -> list[int]:
+    if not _bots_may_run():
+        return []
+    due = Bot.objects.running().filter(Q(due_at=None) | Q(due_at__lte=now))
+    return [
+        pk
+        for pk, slot in due.order_by("due_at").values_list("pk", "due_at")[:500]
+        if Bot.objects.running().filter(pk=pk, due_at=slot).update(due_at=now + CLAIMED_FOR)
+    ]
+
+
+def _bots_may_run() -> bool:
+    return SystemState.objects.filter(
+        pk=1, state=SystemState.State.RUNNING, scheduler_on=True
+    ).exists()
+
+
+def _waiting_jobs(now: datetime) -> list[int]:
+    fresh = Q(status=Job.Status.QUEUED, updated_at__lte=now - timedelta(seconds=1))
+    idle = Q(status=Job.Status.RUNNING, updated_at__lte=now - JOB_IDLE_FOR)
+    rows = Job.objects.filter(fresh | idle, task=_jobs.BACKFILL)
+    return [
+        pk
+        for pk, seen in rows.values_list("pk", "updated_at")
+        if Job.objects.filter(pk=pk, updated_at=seen).update(updated_at=now)
+    ]
+
+
+def _orders_left(now: datetime) -> bool:
+    stale = Q(status=OrderStatus.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
+    lost = Q(status=OrderStatus.SUBMITTING, lease_until__lt=now)
+    return Order.objects.filter(stale | lost | Q(status=OrderStatus.UNKNOWN)).exists()

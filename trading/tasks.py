@@ -1,0 +1,61 @@
+"""What workers run. A message is a hint: each task asks the database what is due."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from celery.signals import before_task_publish, task_prerun
+
+from config import clock, telemetry
+from trading import services
+
+
+@shared_task
+def tick(**_: Any) -> None:
+    """Each second, from beat."""
+    send_hints(services.tick(process="beat", now=clock.now()))
+
+
+@shared_task
+def run_bot(*, bot_id: int, **_: Any) -> None:
+    if services.run_bot(bot_id=bot_id, now=clock.now()):
+        run_bot.delay(bot_id=bot_id)
+
+
+@shared_task
+def run_job(*, job_id: int, **_: Any) -> None:
+    if services.run_job(job_id=job_id, now=clock.now()):
+        run_job.delay(job_id=job_id)
+
+
+@shared_task
+def submit_order(*, order_id: int, **_: Any) -> None:
+    services.submit_order(order_id=order_id, now=clock.now())
+
+
+@shared_task
+def sweep_orders(**_: Any) -> None:
+    services.sweep_orders(now=clock.now())
+
+
+def send_hints(hints: services.Hints) -> None:
+    """Tell the workers; a bus that is away is no reason to stop ticking."""
+    for bot_id in hints.bots:
+        run_bot.apply_async(kwargs={"bot_id": bot_id}, expires=30)
+    for job_id in hints.jobs:
+        run_job.apply_async(kwargs={"job_id": job_id}, expires=60)
+    if hints.sweep:
+        sweep_orders.apply_async(expires=5)
+
+
+@before_task_publish.connect
+def _carry_correlation_id(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    if headers is not None and telemetry.correlation_id():
+        headers["correlation_id_of_request"] = telemetry.correlation_id()
+
+
+@task_prerun.connect
+def _bind_correlation_id(task: Any = None, **_: Any) -> None:
+    carried = getattr(task.request, "correlation_id_of_request", "") if task else ""
+    telemetry.bind_correlation_id(carried or "")
