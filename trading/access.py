@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -32,6 +33,14 @@ ROLE_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "strategies.operate_strategies",
     ),
 }
+
+
+def role_of(user: User) -> str:
+    """The highest of a person's roles; "" for none."""
+    held = set(user.groups.values_list("name", flat=True))
+    if user.is_superuser:
+        held.add(ADMIN)
+    return next((role for role in (ADMIN, OPERATOR, VIEWER) if role in held), "")
 
 
 class MayView(BasePermission):
