@@ -1,0 +1,72 @@
+"""Routes of the trading API; names follow the verbs."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from trading.api import audit, bots, jobs, orders, people, portfolio, strategies, system
+
+urlpatterns = [
+    path("auth/login", people.LoginView.as_view(), name="login"),
+    path("auth/logout", people.LogoutView.as_view(), name="logout"),
+    path("auth/me", people.MeView.as_view(), name="me"),
+    path("auth/tokens", people.TokensView.as_view(), name="tokens"),
+    path("auth/tokens/<int:token_id>", people.TokenView.as_view(), name="token"),
+    path("system/state", system.SystemStateView.as_view(), name="system-state"),
+    path("system/emergency-stop", system.EmergencyStopView.as_view(), name="emergency-stop"),
+    path("system/readiness", system.ReadinessView.as_view(), name="readiness"),
+    path("system/scheduler", system.SchedulerView.as_view(), name="scheduler"),
+    path("system/scheduler/start", system.SchedulerStartView.as_view(), name="scheduler-start"),
+    path("system/scheduler/stop", system.SchedulerStopView.as_view(), name="scheduler-stop"),
+    path("bots", bots.BotsView.as_view(), name="bots"),
+    path("bots/<int:bot_id>", bots.BotView.as_view(), name="bot"),
+    path("bots/<int:bot_id>/start", bots.BotStartView.as_view(), name="bot-start"),
+    path("bots/<int:bot_id>/stop", bots.BotStopView.as_view(), name="bot-stop"),
+    path("bots/<int:bot_id>/knobs", bots.BotKnobsView.as_view(), name="bot-knobs"),
+    path("bots/<int:bot_id>/cycle", bots.BotCycleView.as_view(), name="bot-cycle"),
+    path("bots/<int:bot_id>/decisions", bots.BotDecisionsView.as_view(), name="bot-decisions"),
+    path("portfolio", portfolio.PortfolioView.as_view(), name="portfolio"),
+    path("portfolio/history", portfolio.PortfolioHistoryView.as_view(), name="portfolio-history"),
+    path("portfolio/<int:bot_id>", portfolio.BotPortfolioView.as_view(), name="bot-portfolio"),
+    path("metrics/performance", portfolio.PerformanceView.as_view(), name="performance"),
+    path("positions", portfolio.PositionsView.as_view(), name="positions"),
+    path("orders", orders.OrdersView.as_view(), name="orders"),
+    path("orders/intents", orders.IntentsView.as_view(), name="intents"),
+    path("orders/place", orders.PlaceView.as_view(), name="order-place"),
+    path("orders/<int:order_id>", orders.OrderView.as_view(), name="order"),
+    path("orders/<int:order_id>/cancel", orders.OrderCancelView.as_view(), name="order-cancel"),
+    path("fills", orders.FillsView.as_view(), name="fills"),
+    path("trades", orders.TradesView.as_view(), name="trades"),
+    path("jobs", jobs.JobsView.as_view(), name="jobs"),
+    path("jobs/<int:job_id>", jobs.JobView.as_view(), name="job"),
+    path("jobs/<int:job_id>/cancel", jobs.JobCancelView.as_view(), name="job-cancel"),
+    path("market/backfill", jobs.BackfillView.as_view(), name="backfill"),
+    path("dead-letters", jobs.DeadLettersView.as_view(), name="dead-letters"),
+    path(
+        "dead-letters/<int:letter_id>/retry",
+        jobs.DeadLetterRetryView.as_view(),
+        name="dead-letter-retry",
+    ),
+    path(
+        "strategies/<str:strategy>/versions",
+        strategies.StrategyVersionsView.as_view(),
+        name="strategy-versions",
+    ),
+    path("audit", audit.AuditView.as_view(), name="audit"),
+    path("audit/verify", audit.AuditVerifyView.as_view(), name="audit-verify"),
+    path("audit/export", audit.AuditExportView.as_view(), name="audit-export"),
+]
+
+# The names that an earlier console used for the same things.
+aliases = [
+    path("trading/paper/cycle", bots.PaperCycleView.as_view(), name="paper-cycle"),
+    path("trading/position", portfolio.PositionsView.as_view(), name="trading-position"),
+    path("trading/orders", orders.OrdersView.as_view(), name="trading-orders"),
+    path("trading/fills", orders.FillsView.as_view(), name="trading-fills"),
+    path("trading/metrics", portfolio.PerformanceView.as_view(), name="trading-metrics"),
+    path(
+        "trading/equity/history",
+        portfolio.PortfolioHistoryView.as_view(),
+        name="trading-equity-history",
+    ),
+]
