@@ -335,6 +335,7 @@ _C = ("close",)
 _HLC = ("high", "low", "close")
 _HLCV = (*_HLC, "volume")
 _VALUE = ("value",)
+_BANDS = ("upper", "middle", "lower")
 
 _DEFINITIONS = (
     Definition(
@@ -353,14 +354,7 @@ _DEFINITIONS = (
         "atr", "Average true range", "own", WilderParams, _VALUE, _HLC, _wilder_settle, _atr
     ),
     Definition(
-        "bbands",
-        "Bollinger bands",
-        "price",
-        BbandsParams,
-        ("upper", "middle", "lower"),
-        _C,
-        _window_settle,
-        _bbands,
+        "bbands", "Bollinger bands", "price", BbandsParams, _BANDS, _C, _window_settle, _bbands
     ),
     Definition("vwap", "VWAP of the UTC day", "price", NoParams, _VALUE, _HLCV, _day_settle, _vwap),
     Definition(
