@@ -1,0 +1,65 @@
+"""What the loopback exchange knows: pairs, candles, quotes. Numbers are strings, as on the wire."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+MINUTE = 60_000
+
+Kline = list[str]  # open time in ms, open, high, low, close, volume
+
+
+@dataclass(slots=True)
+class Pair:
+    """A spot pair with its rules as the exchange prints them."""
+
+    base: str
+    quote: str = "USDT"
+    tick: str = "0.01"
+    step: str = "0.00001"
+    min_qty: str = "0.00001"
+    min_notional: str = "5"
+    trading: bool = True
+    last: str = "42000.50"
+    bid: str = "42000.50"
+    ask: str = "42000.51"
+
+    @property
+    def id(self) -> str:
+        return self.base + self.quote
+
+
+@dataclass(slots=True)
+class Market:
+    """The state of the exchange; a test may change all of it while the server runs."""
+
+    pairs: list[Pair]
+    now_ms: int
+    holes: set[int] = field(default_factory=set)  # minutes (open time) without a candle
+    listed_ms: int = 0  # no candle before it
+
+    def pair(self, market_id: str) -> Pair | None:
+        return next((pair for pair in self.pairs if pair.id == market_id), None)
+
+    def klines(self, step_ms: int, start: int | None, end: int | None, limit: int) -> list[Kline]:
+        """Candles that open in [start, end], oldest first, the newest one still open."""
+        first = -(-max(start or 0, self.listed_ms) // step_ms) * step_ms
+        last = min(self.now_ms if end is None else end, self.now_ms)
+        times = [at for at in range(first, last + 1, step_ms) if at not in self.holes]
+        return [kline(at) for at in times[:limit]]
+
+
+def kline(at: int) -> Kline:
+    """A candle that depends on its time only."""
+    middle = 42_000 + 500 * math.sin(at / (90 * MINUTE))
+    open_, close = middle, middle + 20 * math.cos(at / (7 * MINUTE))
+    high, low = max(open_, close) + 7, min(open_, close) - 7
+    volume = 3 + 2 * math.sin(at / (11 * MINUTE))
+    prices = [f"{price:.2f}" for price in (open_, high, low, close)]
+    return [str(at), *prices, f"{volume:.5f}"]
+
+
+def make_market(now_ms: int, *bases: str) -> Market:
+    """BTC/USDT and ETH/USDT unless other bases are named."""
+    return Market(pairs=[Pair(base) for base in bases or ("BTC", "ETH")], now_ms=now_ms)
