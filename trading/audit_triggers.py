@@ -11,14 +11,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLE = "trading_auditevent"
 
-_SAME_ROW = "id = NEW.id OR seq = NEW.seq OR hash = NEW.hash OR prev_hash = NEW.prev_hash"
 _REFUSE = "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
 
 _SQLITE = {
     "audit_no_update": f"CREATE TRIGGER audit_no_update BEFORE UPDATE ON {TABLE} {_REFUSE}",
     "audit_no_delete": f"CREATE TRIGGER audit_no_delete BEFORE DELETE ON {TABLE} {_REFUSE}",
-    "audit_no_replace": f"CREATE TRIGGER audit_no_replace BEFORE INSERT ON {TABLE}"
-    f" WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE {_SAME_ROW}) {_REFUSE}",
+    "audit_no_replace": (
+        "CREATE TRIGGER audit_no_replace BEFORE INSERT ON trading_auditevent WHEN EXISTS"
+        " (SELECT 1 FROM trading_auditevent WHERE id = NEW.id OR seq = NEW.seq"
+        " OR hash = NEW.hash OR prev_hash = NEW.prev_hash)"
+        " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    ),
 }
 
 _POSTGRES_FUNCTION = """CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger AS $$

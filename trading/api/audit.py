@@ -56,7 +56,10 @@ class AuditExportView(APIView):
 
     @extend_schema(
         parameters=[*FILTERS, OpenApiParameter("format", enum=["csv", "json"])],
-        responses={(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): OpenApiTypes.STR},
+        responses={
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/json"): OpenApiTypes.STR,
+        },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All events that match, oldest first, as CSV or one JSON array. The export is audited."""

@@ -9,17 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config import clock
 from config.query_params import optional_ms, whole_number
 from config.rendering import json_response, to_json
 from trading import access, queries
 from trading.api.filters import BOT, FROM, TO, bot_of
+from trading.serializers.orders import PositionSerializer
 from trading.serializers.portfolio import (
     EquityCurveSerializer,
     PerformanceSerializer,
     PortfolioSerializer,
 )
-from trading.serializers.orders import PositionSerializer
 
 POINTS = OpenApiParameter("points", int, description="At most this many, 2 to 5000 (default 800).")
 

@@ -8,390 +8,935 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('marketdata', '0001_initial'),
-        ('strategies', '0001_initial'),
+        ("marketdata", "0001_initial"),
+        ("strategies", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField(unique=True)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('actor', models.CharField(max_length=150)),
-                ('actor_kind', models.CharField(choices=[('human', 'Human'), ('system', 'System'), ('ai', 'Ai')], max_length=6)),
-                ('action', models.CharField(db_index=True, max_length=60)),
-                ('subject', models.CharField(db_index=True, max_length=80)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('correlation_id', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('prev_hash', models.CharField(max_length=64, unique=True)),
-                ('hash', models.CharField(max_length=64, unique=True)),
-                ('mac', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("seq", models.BigIntegerField(unique=True)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("actor", models.CharField(max_length=150)),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[("human", "Human"), ("system", "System"), ("ai", "Ai")],
+                        max_length=6,
+                    ),
+                ),
+                ("action", models.CharField(db_index=True, max_length=60)),
+                ("subject", models.CharField(db_index=True, max_length=80)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("correlation_id", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("prev_hash", models.CharField(max_length=64, unique=True)),
+                ("hash", models.CharField(max_length=64, unique=True)),
+                ("mac", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ['-seq'],
+                "ordering": ["-seq"],
             },
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('process', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
+                ("process", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('scope', models.CharField(choices=[('read', 'Read'), ('write', 'Write')], default='read', max_length=5)),
-                ('prefix', models.CharField(max_length=12)),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("read", "Read"), ("write", "Write")], default="read", max_length=5
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=12)),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Bot',
+            name="Bot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(db_index=True, max_length=80)),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('paper_mode', models.BooleanField(default=True)),
-                ('knobs', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('STOPPED', 'Stopped'), ('RUNNING', 'Running'), ('FINISHED', 'Finished')], db_index=True, default='STOPPED', max_length=8)),
-                ('stop_requested', models.BooleanField(db_index=True, default=False)),
-                ('starting_cash', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('cash', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('peak_equity', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('source', models.CharField(choices=[('LIVE_FEED', 'Live Feed'), ('REPLAY', 'Replay')], default='LIVE_FEED', max_length=9)),
-                ('replay_from_ms', models.BigIntegerField(null=True)),
-                ('replay_to_ms', models.BigIntegerField(null=True)),
-                ('replay_speed', models.FloatField(default=0)),
-                ('replay_started_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('fence', models.PositiveBigIntegerField(default=0)),
-                ('due_at', models.DateTimeField(db_index=True, null=True)),
-                ('next_snapshot_ms', models.BigIntegerField(default=0)),
-                ('day_ms', models.BigIntegerField(default=0)),
-                ('day_start_equity', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('last_error', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('updated_at', models.DateTimeField()),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bots', to='strategies.strategyversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(db_index=True, max_length=80)),
+                (
+                    "timeframe",
+                    models.CharField(
+                        choices=[
+                            ("1m", "1m"),
+                            ("5m", "5m"),
+                            ("15m", "15m"),
+                            ("1h", "1h"),
+                            ("4h", "4h"),
+                            ("1d", "1d"),
+                        ],
+                        max_length=3,
+                    ),
+                ),
+                ("paper_mode", models.BooleanField(default=True)),
+                ("knobs", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("STOPPED", "Stopped"),
+                            ("RUNNING", "Running"),
+                            ("FINISHED", "Finished"),
+                        ],
+                        db_index=True,
+                        default="STOPPED",
+                        max_length=8,
+                    ),
+                ),
+                ("stop_requested", models.BooleanField(db_index=True, default=False)),
+                (
+                    "starting_cash",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38),
+                ),
+                ("cash", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("peak_equity", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("LIVE_FEED", "Live Feed"), ("REPLAY", "Replay")],
+                        default="LIVE_FEED",
+                        max_length=9,
+                    ),
+                ),
+                ("replay_from_ms", models.BigIntegerField(null=True)),
+                ("replay_to_ms", models.BigIntegerField(null=True)),
+                ("replay_speed", models.FloatField(default=0)),
+                ("replay_started_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("fence", models.PositiveBigIntegerField(default=0)),
+                ("due_at", models.DateTimeField(db_index=True, null=True)),
+                ("next_snapshot_ms", models.BigIntegerField(default=0)),
+                ("day_ms", models.BigIntegerField(default=0)),
+                (
+                    "day_start_equity",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                ("last_error", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bots",
+                        to="strategies.strategyversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='BotSymbol',
+            name="BotSymbol",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rank', models.PositiveSmallIntegerField()),
-                ('decided_ms', models.BigIntegerField(default=0)),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='trading.bot')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rank", models.PositiveSmallIntegerField()),
+                ("decided_ms", models.BigIntegerField(default=0)),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to="trading.bot"
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="marketdata.symbol"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['bot', 'rank'],
+                "ordering": ["bot", "rank"],
             },
         ),
         migrations.AddField(
-            model_name='bot',
-            name='symbols',
-            field=models.ManyToManyField(related_name='bots', through='trading.BotSymbol', to='marketdata.symbol'),
+            model_name="bot",
+            name="symbols",
+            field=models.ManyToManyField(
+                related_name="bots", through="trading.BotSymbol", to="marketdata.symbol"
+            ),
         ),
         migrations.CreateModel(
-            name='DecisionRecord',
+            name="DecisionRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('candle_close_ms', models.BigIntegerField()),
-                ('action', models.CharField(choices=[('ENTER', 'Enter'), ('EXIT', 'Exit'), ('HOLD', 'Hold'), ('DENIED', 'Denied')], max_length=6)),
-                ('reason', models.CharField(max_length=40)),
-                ('detail', models.CharField(blank=True, max_length=200)),
-                ('target', models.FloatField(null=True)),
-                ('price', models.FloatField()),
-                ('decided_at', models.DateTimeField()),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='trading.bot')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "timeframe",
+                    models.CharField(
+                        choices=[
+                            ("1m", "1m"),
+                            ("5m", "5m"),
+                            ("15m", "15m"),
+                            ("1h", "1h"),
+                            ("4h", "4h"),
+                            ("1d", "1d"),
+                        ],
+                        max_length=3,
+                    ),
+                ),
+                ("candle_close_ms", models.BigIntegerField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("ENTER", "Enter"),
+                            ("EXIT", "Exit"),
+                            ("HOLD", "Hold"),
+                            ("DENIED", "Denied"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("reason", models.CharField(max_length=40)),
+                ("detail", models.CharField(blank=True, max_length=200)),
+                ("target", models.FloatField(null=True)),
+                ("price", models.FloatField()),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="decisions",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="marketdata.symbol",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='HaltRequest',
+            name="HaltRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=200)),
-                ('requested_by', models.CharField(max_length=150)),
-                ('at', models.DateTimeField()),
-                ('lifted_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=200)),
+                ("requested_by", models.CharField(max_length=150)),
+                ("at", models.DateTimeField()),
+                ("lifted_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('lifted_at', None)), fields=['at'], name='halt_request_standing')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("lifted_at", None)),
+                        fields=["at"],
+                        name="halt_request_standing",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=80)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('response_status', models.PositiveSmallIntegerField(null=True)),
-                ('response_body', models.TextField(blank=True)),
-                ('locked_until', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=80)),
+                ("request_hash", models.CharField(max_length=64)),
+                ("response_status", models.PositiveSmallIntegerField(null=True)),
+                ("response_body", models.TextField(blank=True)),
+                ("locked_until", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task', models.CharField(db_index=True, max_length=40)),
-                ('args', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('QUEUED', 'Queued'), ('RUNNING', 'Running'), ('DONE', 'Done'), ('FAILED', 'Failed'), ('CANCELED', 'Canceled')], db_index=True, default='QUEUED', max_length=8)),
-                ('progress', models.PositiveSmallIntegerField(default=0)),
-                ('message', models.CharField(blank=True, max_length=200)),
-                ('celery_task_id', models.CharField(blank=True, db_index=True, max_length=60)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('updated_at', models.DateTimeField()),
-                ('bot', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='trading.bot')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(db_index=True, max_length=40)),
+                ("args", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("QUEUED", "Queued"),
+                            ("RUNNING", "Running"),
+                            ("DONE", "Done"),
+                            ("FAILED", "Failed"),
+                            ("CANCELED", "Canceled"),
+                        ],
+                        db_index=True,
+                        default="QUEUED",
+                        max_length=8,
+                    ),
+                ),
+                ("progress", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.CharField(blank=True, max_length=200)),
+                ("celery_task_id", models.CharField(blank=True, db_index=True, max_length=60)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jobs",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='OrderIntent',
+            name="OrderIntent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.CharField(max_length=120, unique=True)),
-                ('side', models.CharField(choices=[('BUY', 'Buy'), ('SELL', 'Sell')], max_length=4)),
-                ('type', models.CharField(choices=[('MARKET', 'Market'), ('LIMIT', 'Limit'), ('STOP_MARKET', 'Stop Market')], default='MARKET', max_length=11)),
-                ('qty', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('price', config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('reason', models.CharField(max_length=40)),
-                ('denial', models.CharField(blank=True, max_length=40)),
-                ('epoch', models.PositiveIntegerField()),
-                ('decided_at', models.DateTimeField()),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='intents', to='trading.bot')),
-                ('decision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='intents', to='trading.decisionrecord')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("idempotency_key", models.CharField(max_length=120, unique=True)),
+                (
+                    "side",
+                    models.CharField(choices=[("BUY", "Buy"), ("SELL", "Sell")], max_length=4),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("MARKET", "Market"),
+                            ("LIMIT", "Limit"),
+                            ("STOP_MARKET", "Stop Market"),
+                        ],
+                        default="MARKET",
+                        max_length=11,
+                    ),
+                ),
+                ("qty", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "price",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True),
+                ),
+                ("reason", models.CharField(max_length=40)),
+                ("denial", models.CharField(blank=True, max_length=40)),
+                ("epoch", models.PositiveIntegerField()),
+                ("decided_at", models.DateTimeField()),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="intents",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="intents",
+                        to="trading.decisionrecord",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="marketdata.symbol",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_order_id', models.CharField(max_length=36, unique=True)),
-                ('exchange_order_id', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('side', models.CharField(choices=[('BUY', 'Buy'), ('SELL', 'Sell')], max_length=4)),
-                ('type', models.CharField(choices=[('MARKET', 'Market'), ('LIMIT', 'Limit'), ('STOP_MARKET', 'Stop Market')], max_length=11)),
-                ('qty', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('price', config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('status', models.CharField(choices=[('NEW', 'NEW'), ('DENIED', 'DENIED'), ('SUBMITTING', 'SUBMITTING'), ('OPEN', 'OPEN'), ('PARTIAL', 'PARTIAL'), ('FILLED', 'FILLED'), ('CANCELED', 'CANCELED'), ('EXPIRED', 'EXPIRED'), ('REJECTED', 'REJECTED'), ('NOT_SENT', 'NOT_SENT'), ('UNKNOWN', 'UNKNOWN'), ('NEEDS_HUMAN', 'NEEDS_HUMAN')], default=trading.order_state.OrderStatus['NEW'], max_length=12)),
-                ('filled_qty', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('avg_price', config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('reject_code', models.CharField(blank=True, max_length=40)),
-                ('rested', models.BooleanField(default=False)),
-                ('pending_cancel_at', models.DateTimeField(null=True)),
-                ('fence', models.PositiveBigIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('updated_at', models.DateTimeField()),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='trading.bot')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='marketdata.symbol')),
-                ('intent', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='order', to='trading.orderintent')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client_order_id", models.CharField(max_length=36, unique=True)),
+                ("exchange_order_id", models.CharField(blank=True, db_index=True, max_length=64)),
+                (
+                    "side",
+                    models.CharField(choices=[("BUY", "Buy"), ("SELL", "Sell")], max_length=4),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("MARKET", "Market"),
+                            ("LIMIT", "Limit"),
+                            ("STOP_MARKET", "Stop Market"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("qty", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "price",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("NEW", "NEW"),
+                            ("DENIED", "DENIED"),
+                            ("SUBMITTING", "SUBMITTING"),
+                            ("OPEN", "OPEN"),
+                            ("PARTIAL", "PARTIAL"),
+                            ("FILLED", "FILLED"),
+                            ("CANCELED", "CANCELED"),
+                            ("EXPIRED", "EXPIRED"),
+                            ("REJECTED", "REJECTED"),
+                            ("NOT_SENT", "NOT_SENT"),
+                            ("UNKNOWN", "UNKNOWN"),
+                            ("NEEDS_HUMAN", "NEEDS_HUMAN"),
+                        ],
+                        default=trading.order_state.OrderStatus["NEW"],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "filled_qty",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "avg_price",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True),
+                ),
+                ("reject_code", models.CharField(blank=True, max_length=40)),
+                ("rested", models.BooleanField(default=False)),
+                ("pending_cancel_at", models.DateTimeField(null=True)),
+                ("fence", models.PositiveBigIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="marketdata.symbol",
+                    ),
+                ),
+                (
+                    "intent",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="order",
+                        to="trading.orderintent",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='OrderTransition',
+            name="OrderTransition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_status', models.CharField(choices=[('NEW', 'NEW'), ('DENIED', 'DENIED'), ('SUBMITTING', 'SUBMITTING'), ('OPEN', 'OPEN'), ('PARTIAL', 'PARTIAL'), ('FILLED', 'FILLED'), ('CANCELED', 'CANCELED'), ('EXPIRED', 'EXPIRED'), ('REJECTED', 'REJECTED'), ('NOT_SENT', 'NOT_SENT'), ('UNKNOWN', 'UNKNOWN'), ('NEEDS_HUMAN', 'NEEDS_HUMAN')], max_length=12)),
-                ('to_status', models.CharField(choices=[('NEW', 'NEW'), ('DENIED', 'DENIED'), ('SUBMITTING', 'SUBMITTING'), ('OPEN', 'OPEN'), ('PARTIAL', 'PARTIAL'), ('FILLED', 'FILLED'), ('CANCELED', 'CANCELED'), ('EXPIRED', 'EXPIRED'), ('REJECTED', 'REJECTED'), ('NOT_SENT', 'NOT_SENT'), ('UNKNOWN', 'UNKNOWN'), ('NEEDS_HUMAN', 'NEEDS_HUMAN')], max_length=12)),
-                ('cause', models.CharField(max_length=60)),
-                ('at', models.DateTimeField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transitions', to='trading.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "from_status",
+                    models.CharField(
+                        choices=[
+                            ("NEW", "NEW"),
+                            ("DENIED", "DENIED"),
+                            ("SUBMITTING", "SUBMITTING"),
+                            ("OPEN", "OPEN"),
+                            ("PARTIAL", "PARTIAL"),
+                            ("FILLED", "FILLED"),
+                            ("CANCELED", "CANCELED"),
+                            ("EXPIRED", "EXPIRED"),
+                            ("REJECTED", "REJECTED"),
+                            ("NOT_SENT", "NOT_SENT"),
+                            ("UNKNOWN", "UNKNOWN"),
+                            ("NEEDS_HUMAN", "NEEDS_HUMAN"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "to_status",
+                    models.CharField(
+                        choices=[
+                            ("NEW", "NEW"),
+                            ("DENIED", "DENIED"),
+                            ("SUBMITTING", "SUBMITTING"),
+                            ("OPEN", "OPEN"),
+                            ("PARTIAL", "PARTIAL"),
+                            ("FILLED", "FILLED"),
+                            ("CANCELED", "CANCELED"),
+                            ("EXPIRED", "EXPIRED"),
+                            ("REJECTED", "REJECTED"),
+                            ("NOT_SENT", "NOT_SENT"),
+                            ("UNKNOWN", "UNKNOWN"),
+                            ("NEEDS_HUMAN", "NEEDS_HUMAN"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("cause", models.CharField(max_length=60)),
+                ("at", models.DateTimeField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transitions",
+                        to="trading.order",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='PortfolioSnapshot',
+            name="PortfolioSnapshot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('equity', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('cash', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('positions_value', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('drawdown', models.FloatField()),
-                ('prices', models.JSONField(default=dict)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='snapshots', to='trading.bot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("equity", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("cash", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "positions_value",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38),
+                ),
+                ("drawdown", models.FloatField()),
+                ("prices", models.JSONField(default=dict)),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="snapshots",
+                        to="trading.bot",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at'],
+                "ordering": ["-at"],
             },
         ),
         migrations.CreateModel(
-            name='Position',
+            name="Position",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('qty', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('avg_cost', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('realized_pnl', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('fees', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('entry_price', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('high_since_entry', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('closed_ms', models.BigIntegerField(default=0)),
-                ('updated_at', models.DateTimeField()),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='trading.bot')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "qty",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "avg_cost",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "realized_pnl",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "fees",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "entry_price",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "high_since_entry",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("closed_ms", models.BigIntegerField(default=0)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="positions",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="marketdata.symbol",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SystemState',
+            name="SystemState",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('RUNNING', 'Running'), ('PAUSED', 'Paused'), ('EMERGENCY_STOP', 'Emergency Stop')], default='RUNNING', max_length=16)),
-                ('epoch', models.PositiveIntegerField(default=1)),
-                ('scheduler_on', models.BooleanField(default=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('changed_by', models.CharField(blank=True, max_length=150)),
-                ('changed_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("RUNNING", "Running"),
+                            ("PAUSED", "Paused"),
+                            ("EMERGENCY_STOP", "Emergency Stop"),
+                        ],
+                        default="RUNNING",
+                        max_length=16,
+                    ),
+                ),
+                ("epoch", models.PositiveIntegerField(default=1)),
+                ("scheduler_on", models.BooleanField(default=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("changed_by", models.CharField(blank=True, max_length=150)),
+                ("changed_at", models.DateTimeField()),
             ],
             options={
-                'permissions': [('view_console', 'Look at the console'), ('operate_bots', 'Start, stop and change bots, place paper orders'), ('emergency_stop', 'Stop everything'), ('administer', 'Resume after an emergency stop, verify the audit log')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='system_state_is_one_row')],
+                "permissions": [
+                    ("view_console", "Look at the console"),
+                    ("operate_bots", "Start, stop and change bots, place paper orders"),
+                    ("emergency_stop", "Stop everything"),
+                    ("administer", "Resume after an emergency stop, verify the audit log"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="system_state_is_one_row"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Trade',
+            name="Trade",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('OPEN', 'Open'), ('CLOSED', 'Closed')], db_index=True, default='OPEN', max_length=6)),
-                ('qty', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('entry_price', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('exit_price', config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('sold_qty', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('fees', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('pnl', config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('entry_reason', models.CharField(max_length=40)),
-                ('exit_reason', models.CharField(blank=True, max_length=40)),
-                ('opened_at', models.DateTimeField(db_index=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='trades', to='trading.bot')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("OPEN", "Open"), ("CLOSED", "Closed")],
+                        db_index=True,
+                        default="OPEN",
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "qty",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "entry_price",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "exit_price",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True),
+                ),
+                (
+                    "sold_qty",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "fees",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
+                (
+                    "pnl",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True),
+                ),
+                ("entry_reason", models.CharField(max_length=40)),
+                ("exit_reason", models.CharField(blank=True, max_length=40)),
+                ("opened_at", models.DateTimeField(db_index=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="trades",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="marketdata.symbol",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Fill',
+            name="Fill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('exchange_fill_id', models.CharField(max_length=80)),
-                ('side', models.CharField(choices=[('BUY', 'Buy'), ('SELL', 'Sell')], max_length=4)),
-                ('qty', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('price', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('fee', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('fee_asset', models.CharField(max_length=20)),
-                ('liquidity', models.CharField(choices=[('MAKER', 'Maker'), ('TAKER', 'Taker')], max_length=5)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.bot')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='marketdata.symbol')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.order')),
-                ('trade', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.trade')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("exchange_fill_id", models.CharField(max_length=80)),
+                (
+                    "side",
+                    models.CharField(choices=[("BUY", "Buy"), ("SELL", "Sell")], max_length=4),
+                ),
+                ("qty", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("price", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("fee", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("fee_asset", models.CharField(max_length=20)),
+                (
+                    "liquidity",
+                    models.CharField(
+                        choices=[("MAKER", "Maker"), ("TAKER", "Taker")], max_length=5
+                    ),
+                ),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fills",
+                        to="trading.bot",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fills",
+                        to="marketdata.symbol",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fills",
+                        to="trading.order",
+                    ),
+                ),
+                (
+                    "trade",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fills",
+                        to="trading.trade",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='botsymbol',
-            constraint=models.UniqueConstraint(fields=('bot', 'symbol'), name='symbol_once_per_bot'),
+            model_name="botsymbol",
+            constraint=models.UniqueConstraint(
+                fields=("bot", "symbol"), name="symbol_once_per_bot"
+            ),
         ),
         migrations.AddIndex(
-            model_name='decisionrecord',
-            index=models.Index(fields=['bot', '-candle_close_ms'], name='decision_newest'),
+            model_name="decisionrecord",
+            index=models.Index(fields=["bot", "-candle_close_ms"], name="decision_newest"),
         ),
         migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.UniqueConstraint(fields=('bot', 'symbol', 'timeframe', 'candle_close_ms'), name='one_decision_per_candle'),
+            model_name="decisionrecord",
+            constraint=models.UniqueConstraint(
+                fields=("bot", "symbol", "timeframe", "candle_close_ms"),
+                name="one_decision_per_candle",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=models.UniqueConstraint(fields=('user', 'key'), name='idempotency_key_once'),
+            model_name="idempotencykey",
+            constraint=models.UniqueConstraint(fields=("user", "key"), name="idempotency_key_once"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['bot', 'status'], name='job_bot_status'),
+            model_name="job",
+            index=models.Index(fields=["bot", "status"], name="job_bot_status"),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('progress__lte', 100)), name='job_progress_at_most_100'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("progress__lte", 100)), name="job_progress_at_most_100"
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['symbol', 'status'], name='order_symbol_status'),
+            model_name="order",
+            index=models.Index(fields=["symbol", "status"], name="order_symbol_status"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['bot', 'status'], name='order_bot_status'),
+            model_name="order",
+            index=models.Index(fields=["bot", "status"], name="order_bot_status"),
         ),
         migrations.AddConstraint(
-            model_name='portfoliosnapshot',
-            constraint=models.UniqueConstraint(fields=('bot', 'at'), name='one_snapshot_per_moment'),
+            model_name="portfoliosnapshot",
+            constraint=models.UniqueConstraint(
+                fields=("bot", "at"), name="one_snapshot_per_moment"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='position',
-            constraint=models.UniqueConstraint(fields=('bot', 'symbol'), name='one_position_per_bot_symbol'),
+            model_name="position",
+            constraint=models.UniqueConstraint(
+                fields=("bot", "symbol"), name="one_position_per_bot_symbol"
+            ),
         ),
         migrations.AddIndex(
-            model_name='trade',
-            index=models.Index(fields=['bot', 'status'], name='trade_bot_status'),
+            model_name="trade",
+            index=models.Index(fields=["bot", "status"], name="trade_bot_status"),
         ),
         migrations.AddIndex(
-            model_name='trade',
-            index=models.Index(fields=['bot', 'opened_at'], name='trade_bot_opened'),
+            model_name="trade",
+            index=models.Index(fields=["bot", "opened_at"], name="trade_bot_opened"),
         ),
         migrations.AddConstraint(
-            model_name='trade',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'OPEN')), fields=('bot', 'symbol'), name='one_open_trade_per_bot_symbol'),
+            model_name="trade",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "OPEN")),
+                fields=("bot", "symbol"),
+                name="one_open_trade_per_bot_symbol",
+            ),
         ),
         migrations.AddIndex(
-            model_name='fill',
-            index=models.Index(fields=['bot', '-at'], name='fill_bot_newest'),
+            model_name="fill",
+            index=models.Index(fields=["bot", "-at"], name="fill_bot_newest"),
         ),
         migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.UniqueConstraint(fields=('symbol', 'exchange_fill_id'), name='fill_once_per_exchange_id'),
+            model_name="fill",
+            constraint=models.UniqueConstraint(
+                fields=("symbol", "exchange_fill_id"), name="fill_once_per_exchange_id"
+            ),
         ),
     ]

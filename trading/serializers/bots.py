@@ -85,13 +85,13 @@ class BotSerializer(ApiModelSerializer[Bot]):
         )
 
     def get_symbols(self, bot: Bot) -> list[str]:
-        return [symbol.name for symbol in bot.symbols.all()]
+        return [row.symbol.name for row in bot.botsymbol_set.all()]
 
     def get_symbol_ids(self, bot: Bot) -> list[int]:
-        return [symbol.pk for symbol in bot.symbols.all()]
+        return [row.symbol_id for row in bot.botsymbol_set.all()]
 
     def get_exchange(self, bot: Bot) -> str | None:
-        return next((symbol.exchange for symbol in bot.symbols.all()), None)
+        return next((row.symbol.exchange for row in bot.botsymbol_set.all()), None)
 
     @extend_schema_field(ReplaySerializer(allow_null=True))
     def get_replay(self, bot: Bot) -> dict[str, Any] | None:

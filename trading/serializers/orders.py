@@ -176,3 +176,4 @@ class PositionSerializer(ApiSerializer):
     realized_pnl = PlainDecimal()
     fees = PlainDecimal()
     price_age_s = serializers.FloatField(allow_null=True)
+    opened_at = serializers.DateTimeField(allow_null=True)

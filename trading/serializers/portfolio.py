@@ -8,13 +8,13 @@ from config.api_fields import ApiSerializer, PlainDecimal
 
 
 class PortfolioSerializer(ApiSerializer):
-    """The newest snapshot of one bot, or of all together; money as strings."""
+    """The newest snapshot of one bot, or of all live ones together; null before the first."""
 
     bot_id = serializers.IntegerField(allow_null=True)
-    equity = PlainDecimal()
-    cash = PlainDecimal()
-    positions_value = PlainDecimal()
-    pnl = PlainDecimal()
+    equity = PlainDecimal(allow_null=True)
+    cash = PlainDecimal(allow_null=True)
+    positions_value = PlainDecimal(allow_null=True)
+    pnl = PlainDecimal(allow_null=True)
     drawdown = serializers.FloatField(allow_null=True)
     prices = serializers.DictField(child=serializers.FloatField())
     bots = serializers.IntegerField()
@@ -32,7 +32,7 @@ class EquityPointSerializer(ApiSerializer):
 
 
 class EquityCurveSerializer(ApiSerializer):
-    """The curve, oldest first, thinned to at most `points` points."""
+    """The curve, oldest first, thinned to about `points` points."""
 
     bot_id = serializers.IntegerField(allow_null=True)
     points = EquityPointSerializer(many=True)

@@ -17,6 +17,7 @@ from trading.services._bots import (
     update_bot,
 )
 from trading.services._cycle import run_bot, run_cycle
+from trading.services._data import retry_dead_letter
 from trading.services._fills import FillReport, apply_fills
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
@@ -75,6 +76,7 @@ __all__ = [
     "record_login_failed",
     "record_logout",
     "resume_system",
+    "retry_dead_letter",
     "revoke_token",
     "run_bot",
     "run_cycle",

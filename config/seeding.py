@@ -1,0 +1,113 @@
+"""What a first start finds: people, roles, strategies and a console that is alive."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from marketdata import services as marketdata_services
+from marketdata.errors import ExchangeUnavailable
+from marketdata.exchanges import exchange_for
+from marketdata.models import Symbol
+from strategies import queries as strategy_queries
+from strategies import registry
+from strategies import services as strategy_services
+from trading import access
+from trading import services as trading_services
+from trading.models import Bot
+
+Say = Callable[[str], object]
+
+SIMULATED = "simulated"
+# One bot per built-in strategy: name, symbols. One minute, so that something happens soon.
+DEMO_BOTS = {
+    "buy_and_hold": ("BTC/USDT", "ETH/USDT"),
+    "trend_ema": ("BTC/USDT",),
+    "trend_ema_fast": ("ETH/USDT",),
+    "sma_cross": ("SOL/USDT",),
+    "rsi_reversion": ("XRP/USDT",),
+}
+DEMO_TIMEFRAME = "1m"
+
+
+def seed(*, now: datetime, say: Say) -> None:
+    """Idempotent: what is there stays as it is."""
+    trading_services.ensure_system_state(now=now)
+    trading_services.sync_roles()
+    _seed_people(now=now)
+    strategy_services.sync_strategies(now=now)
+    for name in settings.ENV.exchanges:
+        _seed_symbols(name, now=now, say=say)
+    if settings.ENV.seed_demo and SIMULATED in settings.ENV.exchanges:
+        _seed_demo(now=now, say=say)
+
+
+def first_login_file() -> Path:
+    """Where the first password waits to be shown; gone once somebody has logged in with it."""
+    return Path(settings.STATE_DIR) / "secrets" / "first_login"
+
+
+def _seed_people(*, now: datetime) -> None:
+    env = settings.ENV
+    given = {
+        access.ADMIN: env.auth_admin_password,
+        access.OPERATOR: env.auth_operator_password,
+        access.VIEWER: env.auth_viewer_password,
+    }
+    if not User.objects.exists() and not given[access.ADMIN]:
+        given[access.ADMIN] = secrets.token_urlsafe(9)
+        _remember(given[access.ADMIN])
+    for role, password in given.items():
+        if password:
+            trading_services.create_user(username=role, password=password, role=role, now=now)
+
+
+def _remember(password: str) -> None:
+    path = first_login_file()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(password)
+
+
+def _seed_symbols(name: str, *, now: datetime, say: Say) -> None:
+    """The catalogue; the real exchanges' symbols of the setting SYMBOLS are watched."""
+    try:
+        marketdata_services.sync_symbols(exchange=exchange_for(name), now=now)
+    except ExchangeUnavailable as error:
+        say(f"  {name} can't be reached now ({error.detail}); the feed keeps trying")
+        return
+    rows = Symbol.objects.filter(exchange=name)
+    watched = rows if name == SIMULATED else rows.filter(name__in=settings.ENV.symbols)
+    for symbol in watched:
+        marketdata_services.watch_symbol(symbol)
+
+
+def _seed_demo(*, now: datetime, say: Say) -> None:
+    """A little history and one running paper bot per strategy, unless there ever was a bot."""
+    if Bot.objects.exists():
+        return
+    marketdata_services.load_recent_history(exchange=exchange_for(SIMULATED), now=now)
+    for name, symbols in DEMO_BOTS.items():
+        _demo_bot(name, symbols, now=now)
+    say(f"  {len(DEMO_BOTS)} demo bots trade on the simulated exchange")
+
+
+def _demo_bot(strategy: str, symbols: tuple[str, ...], *, now: datetime) -> None:
+    found = Symbol.objects.filter(exchange=SIMULATED, name__in=symbols)
+    rows = {symbol.name: symbol for symbol in found}
+    bot = trading_services.create_bot(
+        name=f"Demo {registry.get(strategy).title}",
+        symbols=[rows[name] for name in symbols],
+        timeframe=DEMO_TIMEFRAME,
+        version=strategy_queries.active_version(strategy),
+        by=None,
+        now=now,
+    )
+    trading_services.start_bot(bot_id=bot.pk, by=None, now=now)

@@ -1,0 +1,47 @@
+"""Reads of trading that more than one door needs; rows or frozen values, never a write."""
+
+from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
+from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
+from trading.queries._portfolio import (
+    EquityPoint,
+    PortfolioView,
+    PositionView,
+    equity_curve,
+    performance,
+    portfolio_now,
+    positions_now,
+)
+from trading.queries._readiness import (
+    FeedAge,
+    Gate,
+    feed_status,
+    readiness,
+    start_reasons,
+    system_state,
+)
+
+__all__ = [
+    "BotCard",
+    "EquityPoint",
+    "FeedAge",
+    "Gate",
+    "PortfolioView",
+    "PositionView",
+    "audit_events",
+    "bot_card",
+    "bot_cards",
+    "bots_for_list",
+    "decisions",
+    "equity_curve",
+    "feed_status",
+    "fills",
+    "jobs",
+    "orders",
+    "performance",
+    "portfolio_now",
+    "positions_now",
+    "readiness",
+    "start_reasons",
+    "system_state",
+    "trades",
+]

@@ -1,0 +1,38 @@
+"""Plain lists, newest first."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from trading.models import AuditEvent, DecisionRecord, Fill, Job, Order, Trade
+
+
+def decisions(bot_id: int) -> QuerySet[DecisionRecord]:
+    """Newest first."""
+    rows = DecisionRecord.objects.filter(bot_id=bot_id).select_related("symbol")
+    return rows.order_by("-candle_close_ms", "-id")
+
+
+def orders() -> QuerySet[Order]:
+    """Newest first, with what lists show."""
+    return Order.objects.select_related("symbol", "bot", "intent").prefetch_related("transitions")
+
+
+def fills() -> QuerySet[Fill]:
+    """Newest first."""
+    return Fill.objects.select_related("symbol", "bot", "order").order_by("-at", "-id")
+
+
+def trades() -> QuerySet[Trade]:
+    """Round trips, newest first."""
+    return Trade.objects.select_related("symbol", "bot").order_by("-opened_at", "-id")
+
+
+def jobs() -> QuerySet[Job]:
+    """Newest first."""
+    return Job.objects.select_related("bot", "created_by")
+
+
+def audit_events() -> QuerySet[AuditEvent]:
+    """Newest first."""
+    return AuditEvent.objects.order_by("-seq")

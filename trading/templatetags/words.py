@@ -1,0 +1,84 @@
+"""Codes in words: why a bot did what it did, what a gate asks, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django import template
+
+from config.templatetags.console import titled
+from trading.reasons import Reason
+from trading.risk import Denial
+
+register = template.Library()
+
+REASONS: Mapping[str, str] = {
+    Reason.SIGNAL_ENTER: "the strategy wants in",
+    Reason.SIGNAL_EXIT: "the strategy wants out",
+    Reason.REBALANCE: "exposure was off its target",
+    Reason.STOP_LOSS: "the stop loss was reached",
+    Reason.TAKE_PROFIT: "the profit target was reached",
+    Reason.TRAILING_STOP: "the trailing stop was reached",
+    Reason.MANUAL: "a person asked for it",
+    Reason.FLAT_NO_SIGNAL: "no position, and no signal to enter",
+    Reason.ALREADY_LONG: "in position, and no signal to leave",
+    Reason.WARMUP: "too few candles so far",
+    Reason.NO_OPINION: "the strategy has no opinion",
+    Reason.ORDER_PENDING: "an order is still working",
+    Reason.BELOW_MINIMUM: "smaller than the exchange's minimum",
+    Reason.MISSED: "the candle closed too long ago to act on",
+    Denial.TRADING_HALTED: "trading is halted",
+    Denial.EPOCH_OVER: "decided before an emergency stop",
+    Denial.SYMBOL_HALTED: "the exchange halted the symbol",
+    Denial.PRICE_STALE: "the newest price is too old",
+    Denial.ORDER_UNRESOLVED: "an earlier order is not resolved",
+    Denial.COOLDOWN: "cooling down after the last exit",
+    Denial.DAILY_LOSS_REACHED: "the daily loss limit is reached",
+    Denial.DRAWDOWN_REACHED: "the drawdown limit is reached",
+    Denial.QTY_NOT_ON_STEP: "the quantity is not on the lot size",
+    Denial.PRICE_NOT_ON_TICK: "the price is not on the tick size",
+    Denial.BELOW_MIN_QTY: "below the exchange's minimum quantity",
+    Denial.BELOW_MIN_NOTIONAL: "below the exchange's minimum value",
+    Denial.MAX_POSITION_REACHED: "the position limit is reached",
+    Denial.MAX_EXPOSURE_REACHED: "the exposure limit is reached",
+    Denial.CASH_INSUFFICIENT: "not enough free cash",
+    Denial.POSITION_INSUFFICIENT: "less is held than would be sold",
+}
+GATES: Mapping[str, str] = {
+    "system_running": "System is running",
+    "no_halt": "No emergency stop stands",
+    "scheduler_on": "Scheduler is on",
+    "data_warm": "Bots have their candles",
+    "feed_fresh": "Prices are fresh",
+    "exchanges_reachable": "Exchanges answer",
+    "no_unresolved_orders": "No order is unresolved",
+    "processes_alive": "Processes are alive",
+}
+ACTIONS: Mapping[str, str] = {
+    "ENTER": "Buy",
+    "EXIT": "Sell",
+    "HOLD": "Hold",
+    "DENIED": "Denied",
+}
+TASKS: Mapping[str, str] = {"bot.run": "Run a bot", "market.backfill": "Download history"}
+
+
+@register.filter
+def why(code: str) -> str:
+    """A reason or a denial as half a sentence."""
+    return REASONS.get(code, titled(code).lower() if code else "")
+
+
+@register.filter
+def gate_name(code: str) -> str:
+    return GATES.get(code, titled(code))
+
+
+@register.filter
+def action_name(code: str) -> str:
+    return ACTIONS.get(code, titled(code))
+
+
+@register.filter
+def task_name(code: str) -> str:
+    return TASKS.get(code, titled(code))
