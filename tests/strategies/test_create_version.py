@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from strategies import queries, registry, services
 from strategies.errors import ParamsInvalid, StrategyUnknown
@@ -111,3 +113,20 @@ def test_the_hash_of_a_strategy_covers_the_strategies_it_builds_on() -> None:
 def test_the_hash_of_parameters_knows_only_meaning() -> None:
     assert params_hash({"a": 1, "b": 2.0}) == params_hash({"b": 2, "a": 1.0})
     assert params_hash({"a": 1}) != params_hash({"a": 1.5})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_who_make_versions_at_once_get_one_number_each() -> None:
+    services.sync_strategies(now=NOW)
+
+    def make(fast: int) -> int:
+        try:
+            return make_version("sma_cross", fast=fast).number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(make, [5, 6, 7, 8, 5, 6, 7, 8]))
+
+    assert numbers[:4] == numbers[4:]
+    assert sorted(numbers[:4]) == [2, 3, 4, 5]
