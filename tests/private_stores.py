@@ -28,6 +28,7 @@ def prepare_environment() -> None:
         os.environ.pop(name.upper(), None)
 
     state_dir = Path(tempfile.mkdtemp(prefix="countersign-test-"))
+    (state_dir / "static").mkdir()  # whitenoise warns when there is none
     atexit.register(shutil.rmtree, state_dir, ignore_errors=True)
     os.environ["STATE_DIR"] = str(state_dir)
     if given["DATABASE_URL"]:

@@ -35,7 +35,7 @@ static() {
   step "Lint" ruff check --quiet .
   step "Templates" djlint --quiet --lint templates
   step "Types" mypy
-  step "Import contracts" lint-imports --no-color
+  step "Import contracts" lint-imports --no-logo
   step "System checks" python manage.py check
   step "Migrations" python manage.py makemigrations --check --dry-run
   rm -rf "$STATE_DIR"
