@@ -171,26 +171,6 @@ def compute(name: str, params: Mapping[str, Any], bars: Bars) -> dict[str, Float
     return dict(zip(definition.lines, definition.run(checked, bars), strict=True))
 
 
-def rows_since(
-    specs: Iterable[Spec], bars: Bars, from_ms: int
-) -> list[tuple[str, str, str, int, float]]:
-    """Defined values at open times >= `from_ms`: (name, params_hash, line, open_ms, value).
-
-    `bars` must reach `tail_needed` bars back from the first wanted one.
-    """
-    start = int(np.searchsorted(bars.open_ms, from_ms))
-    times = bars.open_ms[start:].tolist()
-    rows = []
-    for spec in specs:
-        for line, values in compute(spec.name, spec.params, bars).items():
-            rows += [
-                (spec.name, spec.params_hash, line, at, value)
-                for at, value in zip(times, values[start:].tolist(), strict=True)
-                if math.isfinite(value)
-            ]
-    return rows
-
-
 def _fade(alpha: float) -> int:
     """Smoothing steps until the seed's weight (1 - alpha)^k is below SEED_WEIGHT."""
     return math.ceil(math.log(SEED_WEIGHT) / math.log1p(-alpha))
@@ -281,14 +261,19 @@ def _vwap(params: NoParams, bars: Bars) -> tuple[Floats, ...]:
         return (values,)
     day = bars.open_ms // DAY_MS
     first = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
-    row = np.repeat(np.arange(len(first)), np.diff(first, append=len(bars)))
-    column = np.arange(len(bars)) - first[row]
+    sizes = np.diff(first, append=len(bars))
     # One row per day: each sum starts at zero, so a tail gives the same digits as all history.
-    grid = np.zeros((2, len(first), int(column.max()) + 1))
-    typical = (bars.high + bars.low + bars.close) / 3
-    grid[:, row, column] = typical * bars.volume, bars.volume
-    traded, volume = np.cumsum(grid, axis=2)[:, row, column]
-    whole = (bars.open_ms[first] % DAY_MS == 0)[row]
+    width = int(sizes.max())
+    place = np.arange(len(bars)) + np.repeat(np.arange(len(first)) * width - first, sizes)
+
+    def summed(column: Floats) -> Floats:
+        grid = np.zeros(len(first) * width)
+        grid[place] = column
+        return np.asarray(np.cumsum(grid.reshape(-1, width), axis=1).ravel()[place])
+
+    volume = summed(bars.volume)
+    traded = summed((bars.high + bars.low + bars.close) / 3 * bars.volume)
+    whole = np.repeat(bars.open_ms[first] % DAY_MS == 0, sizes)
     np.divide(traded, volume, out=values, where=whole & (volume > 0))
     return (values,)
 

@@ -93,15 +93,3 @@ def test_the_tail_of_several_indicators_is_that_of_the_longest_memory() -> None:
     assert indicators.tail_needed(indicators.DEFAULT_SPECS) == 1440  # a day of minutes: VWAP
     assert indicators.tail_needed(indicators.DEFAULT_SPECS, bar_ms=FIVE_MINUTES_MS) == 799
     assert indicators.settle_bars("vwap", {}, bar_ms=86_400_000) == 1
-
-
-def test_rows_are_the_defined_values_from_a_moment_on() -> None:
-    bars = random_walk(30)
-    sma, macd = Spec.of("sma", {"period": 29}), Spec.of("macd")
-
-    rows = indicators.rows_since([sma, macd], bars, int(bars.open_ms[27]))
-
-    values = indicators.compute("sma", sma.params, bars)["value"]
-    assert rows == [
-        ("sma", sma.params_hash, "value", int(bars.open_ms[at]), values[at]) for at in (28, 29)
-    ]
