@@ -7,6 +7,9 @@ from collections.abc import Callable
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from config import clock
+from config.seeding import seed
+
 
 def prepare(say: Callable[[str], object]) -> None:
     """Bring the stores up to date, one line for each step. Repeating it changes nothing."""
@@ -16,7 +19,7 @@ def prepare(say: Callable[[str], object]) -> None:
     say("Static files")
     call_command("collectstatic", verbosity=0, interactive=False)
     say("First users, strategies and demo data")
-    call_command("seed")
+    seed(now=clock.now(), say=say)
 
 
 def _database_name() -> str:

@@ -177,7 +177,9 @@ class Supervisor:
 
     def _record_pids(self) -> None:
         """For the next start, should this one be killed: what may have been left behind."""
-        lines = [f"{child.pid} {started_at(child.pid)}" for child in self.running.values()]
+        lines = [
+            f"{child.pid} {started_at(child.pid)} {name}" for name, child in self.running.items()
+        ]
         Path(self.plan.pid_file).write_text("\n".join(lines))
 
     def _say(self, *lines: str) -> None:
@@ -235,8 +237,8 @@ def _recorded(pid_file: Path) -> list[tuple[int, str]]:
         lines = pid_file.read_text().splitlines()
     except OSError:
         return []
-    pairs = [line.split(" ", 1) for line in lines if " " in line]
-    return [(int(pid), seen_at) for pid, seen_at in pairs if pid.isdigit() and seen_at]
+    rows = [line.split() for line in lines]
+    return [(int(row[0]), row[1]) for row in rows if len(row) == 3 and row[0].isdigit()]
 
 
 def _kill_session(pid: int) -> None:

@@ -190,7 +190,7 @@ def test_the_next_start_ends_what_was_left(tmp_path: Path) -> None:
     assert left.stdout.readline() == b"here\n"
     left.stdout.close()
     pid_file = tmp_path / "pids"
-    pid_file.write_text(f"{left.pid} {supervise.started_at(left.pid)}")
+    pid_file.write_text(f"{left.pid} {supervise.started_at(left.pid)} left")
 
     assert supervise.reap(pid_file, grace_s=0.1) == 1
     assert left.wait(5) == -signal.SIGKILL
@@ -198,6 +198,6 @@ def test_the_next_start_ends_what_was_left(tmp_path: Path) -> None:
 
 def test_a_stranger_with_a_process_number_of_ours_is_left_alone(tmp_path: Path) -> None:
     pid_file = tmp_path / "pids"
-    pid_file.write_text(f"{os.getpid()} 12345")
+    pid_file.write_text(f"{os.getpid()} 12345 web")
 
     assert supervise.reap(pid_file) == 0
