@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db.models import Model
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.fields import ExactDecimalField, plain
+from config.query_params import parse_ms
 
 M = TypeVar("M", bound=Model)
 
@@ -23,6 +25,31 @@ class PlainDecimal(serializers.DecimalField):
 
     def to_representation(self, value: Any) -> Any:
         return f"{plain(Decimal(value)):f}"
+
+
+class Lowercase(serializers.ChoiceField):
+    """A state in the words of the stream: "running" for RUNNING."""
+
+    def to_representation(self, value: Any) -> str:
+        return str(value).lower()
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0}]}
+)
+class InstantOrMs(serializers.Field[int, Any, int, Any]):
+    """In: ISO 8601 or ms since the epoch. Out: ms."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int | str):
+            raise serializers.ValidationError("Must be an ISO 8601 time or milliseconds.")
+        try:
+            return parse_ms(data, "value")
+        except serializers.ValidationError:
+            raise serializers.ValidationError("Must be an ISO 8601 time or milliseconds.") from None
+
+    def to_representation(self, value: int) -> int:
+        return value
 
 
 class ApiSerializer(serializers.Serializer[Any]):

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-routes = []
+from config import api_docs, health, sse
+from marketdata.api_urls import urlpatterns as marketdata_routes
+from strategies.api_urls import urlpatterns as strategies_routes
+from trading.api_urls import aliases
+from trading.api_urls import urlpatterns as trading_routes
+
+routes = [
+    path("health", health.health_view, name="health"),
+    path("sse", sse.SseView.as_view(), name="sse"),
+    path("schema", api_docs.SchemaView.as_view(), name="schema"),
+    path("docs", api_docs.docs_page, name="docs"),
+    *marketdata_routes,
+    *strategies_routes,
+    *trading_routes,
+]
 
 urlpatterns = [
     path("api/v1/", include((routes, "api"), namespace="api")),
-    path("api/", include((routes, "api"), namespace="api-unversioned")),
+    path("api/", include(([*routes, *aliases], "api"), namespace="api-unversioned")),
+    path("sse", sse.SseView.as_view(), name="sse"),
+    path("health", health.health_view, name="health"),
+    path("db-health", health.db_health_view, name="db-health"),
+    path("health/live", health.live_view, name="health-live"),
+    path("health/ready", health.ready_view, name="health-ready"),
+    path("metrics", health.metrics_view, name="metrics"),
 ]

@@ -182,4 +182,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if is_api(request):
         body = _body("INTERNAL_ERROR", detail)
         return HttpResponse(orjson.dumps(body), content_type="application/json", status=500)
-    return render(None, "500.html", {"detail": detail}, status=500)  # type: ignore[arg-type]
+    return render(None, "500.html", {"detail": detail}, status=500)

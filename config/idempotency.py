@@ -31,7 +31,7 @@ KEPT_FOR = timedelta(hours=24)
 # A killed process leaves its key locked for this long, then a repeat may do the work.
 LOCK_FOR = timedelta(seconds=60)
 
-_KEY = re.compile(r"[\x21-\x7e]{1,80}\Z")
+_KEY = re.compile(r"[\x21-\x7e]{1,64}\Z")
 
 
 class IdempotencyKeyInvalid(Refusal):
@@ -116,7 +116,7 @@ def _view_class(request: HttpRequest) -> Any:
 def _take(*, user: User, key: str, digest: str, now: datetime) -> tuple[IdempotencyKey, bool]:
     """The key's row and whether this request is the one to do the work."""
     if not _KEY.match(key):
-        raise IdempotencyKeyInvalid("A key is 1 to 80 visible ASCII characters.")
+        raise IdempotencyKeyInvalid("A key is 1 to 64 visible ASCII characters.")
     rows = IdempotencyKey.objects.filter(user=user)
     rows.filter(created_at__lt=now - KEPT_FOR).delete()
     row, made = rows.get_or_create(

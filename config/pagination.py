@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -50,9 +49,7 @@ class CursorPagination(BasePagination):
     the newest row first.
     """
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         params = request.query_params
         limit = whole_number(params, "limit", default=DEFAULT_LIMIT, lowest=1, highest=MAX_LIMIT)
         self.field: str = getattr(view, "cursor_field", "id")
@@ -86,7 +83,7 @@ class CursorPagination(BasePagination):
         )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        cursor = {"type": "string", "nullable": True}
+        cursor = {"type": ["string", "null"]}
         return {
             "type": "object",
             "required": ["results", "next_cursor", "previous_cursor"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.auth.models import User
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -22,3 +24,10 @@ class Holds(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(request.user and request.user.has_perm(self.permission))
+
+
+def person(request: Request) -> User:
+    """Who acts; a view behind a permission class always has somebody."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user

@@ -197,12 +197,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "PREPROCESSING_HOOKS": ["config.schema.only_versioned"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.schema.add_conventions",
-    ],
+    "POSTPROCESSING_HOOKS": ["config.schema.add_conventions"],
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "OAS_VERSION": "3.1.0",  # the JSON schema that pydantic writes
 }
 
 # Jobs. Every task is idempotent by construction; a message is only a hint.

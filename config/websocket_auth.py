@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
@@ -54,28 +55,31 @@ class CallerMiddleware:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        headers = dict(scope["headers"])
-        caller = SocketCaller(
-            session_key=_session_key(headers.get(b"cookie", b"").decode("latin-1")),
-            token=_token(headers.get(b"authorization", b"").decode("latin-1"), scope),
-        )
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
+        cookies = _cookies(headers.get("cookie", ""))
+        caller = caller_of(headers, cookies, offered=scope.get("subprotocols", ()))
         return await self.application({**scope, "caller": caller}, receive, send)
 
 
-def _session_key(cookies: str) -> str:
+def caller_of(
+    headers: Mapping[str, str], cookies: Mapping[str, str], *, offered: Sequence[str] = ()
+) -> SocketCaller:
+    """The caller of a stream: its token if it shows one, else the session of its cookie.
+
+    Browsers can't set headers on a WebSocket; they offer the subprotocols "bearer" and the token.
+    """
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip() if kind.lower() == "bearer" else ""
+    if not token and "bearer" in offered:
+        token = next((word for word in offered if word.startswith("cs_")), "")
+    return SocketCaller(session_key=cookies.get(settings.SESSION_COOKIE_NAME, ""), token=token)
+
+
+def _cookies(header: str) -> dict[str, str]:
     try:
-        morsel = SimpleCookie(cookies).get(settings.SESSION_COOKIE_NAME)
+        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
     except CookieError:
-        return ""
-    return morsel.value if morsel else ""
-
-
-def _token(authorization: str, scope: dict[str, Any]) -> str:
-    """`Authorization: Bearer t`, or the subprotocols "bearer, t" that browsers can send."""
-    kind, _, token = authorization.partition(" ")
-    if kind.lower() == "bearer" and token.strip():
-        return token.strip()
-    offered: list[str] = scope.get("subprotocols", [])
-    if "bearer" in offered:
-        return next((word for word in offered if word.startswith("cs_")), "")
-    return ""
+        return {}

@@ -63,3 +63,13 @@ class CircuitOpen(ExchangeUnavailable):
     """Too many failures in a row: not asked until the circuit half-opens."""
 
     code = "CIRCUIT_OPEN"
+
+
+class IndicatorNotStored(NotFound):
+    """The indicator exists, but nobody keeps it for this series; `fields["kept"]` lists what is."""
+
+    code = "INDICATOR_NOT_STORED"
+
+
+class AnnotationUnknown(NotFound):
+    code = "ANNOTATION_UNKNOWN"

@@ -88,3 +88,13 @@ def version_diff(before: StrategyVersion, after: StrategyVersion) -> list[ParamC
         for name in (*properties, *gone)
         if before.params.get(name) != after.params.get(name)
     ]
+
+
+def strategy_called(text: str) -> Strategy:
+    """The row meant by a name or by an id in digits, or StrategyUnknown."""
+    if not text.isdecimal():
+        return strategy_named(text)
+    found = Strategy.objects.filter(pk=int(text)).first()
+    if found is None:
+        raise StrategyUnknown(f"no strategy {text}")
+    return found

@@ -36,7 +36,7 @@ def topics_of(event: str, data: dict[str, Any]) -> set[str]:
 
 
 class EventConsumer(PushConsumer):
-    """`{"event", "data"}` of everything, until `{"subscribe": ["bot:1", "orders"]}` names topics."""
+    """`{"event", "data"}` of all there is, until `{"subscribe": ["bot:1"]}` names topics."""
 
     permission = access.VIEW
 

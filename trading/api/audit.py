@@ -116,4 +116,4 @@ def _cell(value: object) -> object:
 
 
 # The full-width forms too: some programs read them as the plain ones.
-_FORMULA = frozenset("=+-@\t\r\n|%＝＋－＠")
+_FORMULA = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")

@@ -24,6 +24,7 @@ from trading.api.filters import FROM, SYMBOL, TO, choice_filter, symbol_filter, 
 from trading.errors import BotUnknown
 from trading.models import Bot, DecisionRecord
 from trading.serializers.bots import (
+    KNOBS_SCHEMA,
     BotChangeSerializer,
     BotCreateSerializer,
     BotSerializer,
@@ -31,7 +32,6 @@ from trading.serializers.bots import (
     CycleSerializer,
     DecisionSerializer,
     DecisionsSerializer,
-    KnobsField,
 )
 
 EXAMPLE = OpenApiExample(
@@ -115,7 +115,7 @@ class BotStopView(APIView):
 class BotKnobsView(APIView):
     permission_classes = (access.MayOperate,)
 
-    @extend_schema(request=KnobsField, responses=BotSerializer)
+    @extend_schema(request={"application/json": KNOBS_SCHEMA}, responses=BotSerializer)
     def post(self, request: Request, bot_id: int) -> Response:
         """Turn the given knobs, keep the others; they hold from the next candle on."""
         if not isinstance(request.data, Mapping):
@@ -183,7 +183,7 @@ def _cycle(request: Request, bot_id: int) -> dict[str, Any]:
     return dict(DecisionsSerializer({"decisions": made}).data)
 
 
-def _resolved(given: Mapping[str, Any], *, bot_id: int | None = None) -> dict[str, Any]:
+def _resolved(given: Mapping[str, Any], *, bot_id: int = 0) -> dict[str, Any]:
     """Names of symbols, strategy and version as rows."""
     found = dict(given)
     if "symbols" in found:
@@ -200,7 +200,7 @@ def _version(strategy: str, number: int | None) -> StrategyVersion:
     return strategy_queries.version_numbered(strategy, number)
 
 
-def _strategy_of(bot_id: int | None) -> str:
+def _strategy_of(bot_id: int) -> str:
     bot = _bots().filter(pk=bot_id).first()
     if bot is None:
         raise BotUnknown(f"There is no bot {bot_id}.")

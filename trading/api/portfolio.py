@@ -35,7 +35,7 @@ class PortfolioView(APIView):
 class BotPortfolioView(APIView):
     permission_classes = (access.MayView,)
 
-    @extend_schema(responses=PortfolioSerializer)
+    @extend_schema(operation_id="bot_portfolio_retrieve", responses=PortfolioSerializer)
     def get(self, request: Request, bot_id: int) -> Response:
         """One bot."""
         return Response(_portfolio(bot_id))

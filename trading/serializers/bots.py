@@ -40,9 +40,12 @@ class ReplaySerializer(StrictSerializer):
         return {"from": fields["start"], "to": fields["end"], "speed": fields["speed"]}
 
 
-@extend_schema_field(Knobs.model_json_schema(mode="serialization"))
+KNOBS_SCHEMA = Knobs.model_json_schema(mode="serialization")
+
+
+@extend_schema_field(KNOBS_SCHEMA)
 class KnobsField(serializers.DictField):
-    """Knobs as stored: decimals are strings. Unknown names and bounds are the service's to refuse."""
+    """Knobs as stored, decimals as strings. Names and bounds are for the service to refuse."""
 
 
 class BotSerializer(ApiModelSerializer[Bot]):
@@ -56,7 +59,7 @@ class BotSerializer(ApiModelSerializer[Bot]):
     params = serializers.DictField(source="version.params")
     knobs = KnobsField()
     status = Lowercase(choices=BOT_STATUSES)
-    source = Lowercase(choices=SOURCES)
+    source = Lowercase(choices=SOURCES)  # type: ignore[assignment]  # Field has one of its own
     replay = serializers.SerializerMethodField()
 
     class Meta:

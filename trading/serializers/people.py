@@ -68,5 +68,6 @@ class TokenCreatedSerializer(TokenSerializer):
 
     token = serializers.CharField(allow_null=True)
 
-    class Meta(TokenSerializer.Meta):
+    class Meta:
+        model = ApiToken
         fields = (*TokenSerializer.Meta.fields, "token")

@@ -48,3 +48,10 @@ class MetricSerializer(ApiSerializer):
     formula = serializers.CharField()
     n = serializers.IntegerField()
     reason = serializers.CharField(allow_null=True)
+
+
+class PerformanceSerializer(ApiSerializer):
+    """The metric set; `version` names the formulas, so that numbers stay comparable."""
+
+    version = serializers.CharField()
+    metrics = MetricSerializer(many=True)

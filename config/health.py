@@ -1,0 +1,131 @@
+"""Is it alive, is it ready, how is it: for orchestrators, load balancers and people. Public."""
+
+from __future__ import annotations
+
+import hmac
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from config import bus, clock
+from config.env import BASE_DIR
+from config.rendering import json_response, to_json
+from marketdata import queries as marketdata_queries
+from trading import audit_triggers
+
+log = structlog.get_logger(__name__)
+
+
+@require_safe
+@login_not_required
+def health_view(request: HttpRequest) -> HttpResponse:
+    """Everything at a glance; 503 while the database is away. Redis away is only degraded."""
+    db, redis = _database_error() is None, _bus_answers()
+    artifacts = settings.ARTIFACTS_DIR.is_dir()
+    ages = marketdata_queries.feed_age_s(clock.now_ms()) if db else {}
+    payload = {
+        "status": "ok" if db and redis and artifacts else "degraded" if db else "down",
+        "db": db,
+        "redis": redis,
+        "artifacts_dir": artifacts,
+        "symbols": list(ages),
+        "trades_cached": dict.fromkeys(ages, 0),  # market prints aren't kept yet, only quotes
+        "agents": {},
+        "feed_age_s": ages,
+        "version": version(),
+    }
+    return _answer(payload, ok=db)
+
+
+@require_safe
+@login_not_required
+def db_health_view(request: HttpRequest) -> HttpResponse:
+    """Whether the database answers; the reason is for the log, the kind of it for the caller."""
+    error = _database_error()
+    return _answer({"ok": True} if error is None else {"ok": False, "error": error}, ok=not error)
+
+
+@require_safe
+@login_not_required
+def live_view(request: HttpRequest) -> HttpResponse:
+    """This process handles requests; nothing else is asked."""
+    return _answer({"status": "ok"}, ok=True)
+
+
+@require_safe
+@login_not_required
+def ready_view(request: HttpRequest) -> HttpResponse:
+    """Whether requests may be sent here: tables as the code wants them, the audit log guarded."""
+    db = _database_error() is None
+    checks = {
+        "database": db,
+        "migrations": db and _migrations_applied(),
+        "audit_triggers": db and not audit_triggers.missing(connection),
+    }
+    ready = all(checks.values())
+    checks["bus"] = _bus_answers()
+    return _answer({"status": "ready" if ready else "not ready", "checks": checks}, ok=ready)
+
+
+@require_safe
+@login_not_required
+def metrics_view(request: HttpRequest) -> HttpResponse:
+    """Prometheus, for the bearer of METRICS_TOKEN; there is no such page while that is unset."""
+    token: str = settings.ENV.metrics_token
+    if not token:
+        raise Http404
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    from config import metrics  # only who scrapes pays for the client library
+
+    return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+
+
+@cache
+def version() -> str:
+    """The project's version, from the one place that states it."""
+    with (BASE_DIR / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def _answer(payload: Mapping[str, object], *, ok: bool) -> HttpResponse:
+    response = json_response(to_json(payload), status=200 if ok else 503)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _database_error() -> str | None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        log.error("database.unavailable", error=str(error))
+        return type(error).__name__
+    return None
+
+
+def _bus_answers() -> bool:
+    try:
+        return bool(bus.client().ping())
+    except Exception as error:  # redis-py has its own tree of errors
+        log.warning("bus.unreachable", error=str(error))
+        return False
+
+
+def _migrations_applied() -> bool:
+    return _migrations_on_disk() <= set(MigrationRecorder(connection).applied_migrations())
+
+
+@cache
+def _migrations_on_disk() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
