@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config import clock
 from marketdata.models import TIMEFRAMES, Candle, Symbol
-from marketdata.timeframes import Timeframe
+from strategies import registry
 from strategies.forms import ModelForm, model_form
 from trading.knobs import Knobs
 from trading.models import ApiToken
@@ -41,8 +40,14 @@ class InstantField(forms.DateTimeField):
     input_formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"]
 
 
+def _strategies() -> list[tuple[str, str]]:
+    return [(strategy.name, strategy.title) for strategy in registry.STRATEGIES.values()]
+
+
 class StrategyForm(forms.Form):
-    strategy = forms.CharField(max_length=40)
+    strategy = forms.ChoiceField(
+        choices=_strategies, error_messages={"required": "Choose a strategy."}
+    )
 
 
 class MarketForm(forms.Form):
@@ -114,12 +119,6 @@ class BackfillForm(forms.Form):
         if start and end and start >= end:
             self.add_error("end", "The end must come after the start.")
         return cleaned
-
-    @classmethod
-    def beginning(cls, timeframe: str, now: datetime) -> BackfillForm:
-        """The last thousand candles, which is what one mostly wants."""
-        length = timedelta(milliseconds=1000 * Timeframe(timeframe).ms)
-        return cls(initial={"timeframe": timeframe, "start": now - length, "end": now})
 
 
 class TokenForm(forms.Form):

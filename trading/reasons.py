@@ -20,5 +20,4 @@ class Reason(StrEnum):
     WARMUP = "warmup"
     NO_OPINION = "no_opinion"
     ORDER_PENDING = "order_pending"
-    BELOW_MINIMUM = "below_minimum"
     MISSED = "missed"  # the candle closed while the bot could not look: too old to act on

@@ -173,13 +173,13 @@ def filters_of(order: Order) -> Filters:
 
 def _claim(order: Order, now: datetime) -> bool:
     """NEW -> SUBMITTING on disk before a byte leaves; nothing is claimed after a stop."""
-    from trading.services._system import trading_allowed
+    from trading.services._system import claim_denial
 
     with transaction.atomic(durable=True):
         if order.status != S.NEW:
             return False
-        if not trading_allowed(epoch=order.intent.epoch):
-            return _deny(order, now)
+        if denial := claim_denial(epoch=order.intent.epoch):
+            return _deny(order, denial, now)
         Order.objects.filter(pk=order.pk, status=S.NEW).update(fence=F("fence") + 1)
         order.fence += 1
         claimed = move(
@@ -190,9 +190,9 @@ def _claim(order: Order, now: datetime) -> bool:
     return claimed
 
 
-def _deny(order: Order, now: datetime) -> bool:
-    if move(order, S.DENIED, cause=Denial.TRADING_HALTED, now=now):
-        OrderIntent.objects.filter(pk=order.intent_id).update(denial=Denial.TRADING_HALTED)
+def _deny(order: Order, denial: Denial, now: datetime) -> bool:
+    if move(order, S.DENIED, cause=denial, now=now):
+        OrderIntent.objects.filter(pk=order.intent_id).update(denial=denial)
         _record(order, "order.denied", now)
     return False
 

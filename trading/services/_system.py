@@ -16,6 +16,7 @@ from trading.errors import NotReady, ReasonRequired, ResumeNotAllowed, SystemHal
 from trading.models import Bot, HaltRequest, Heartbeat, Order, OrderTransition, SystemState
 from trading.order_state import UNRESOLVED, OrderStatus
 from trading.queries import readiness
+from trading.risk import Denial
 from trading.services import _orders
 from trading.services._audit import record
 from trading.services._bots import finish_jobs
@@ -136,19 +137,21 @@ def beat_heart(*, process: str, now: datetime) -> None:
     Heartbeat.objects.update_or_create(process=process, defaults={"at": now})
 
 
-def trading_allowed(*, epoch: int) -> bool:
-    """Whether a claim may commit: no standing halt, RUNNING, and the intent's own epoch.
+def claim_denial(*, epoch: int) -> Denial | None:
+    """Why a claim may not commit: a standing halt, not RUNNING, or decided before a stop.
 
     Call inside the claiming transaction: on PostgreSQL the state row is share-locked until
     it ends, so a stop that commits later waits for it or sees it; SQLite serialises.
     """
     if HaltRequest.objects.filter(lifted_at=None).exists():
-        return False
+        return Denial.TRADING_HALTED
     statement = _STATE_SHARED if connection.vendor == "postgresql" else _STATE
     with connection.cursor() as cursor:
         cursor.execute(statement)
         row = cursor.fetchone()
-    return row is not None and row[0] == State.RUNNING and row[1] == epoch
+    if row is None or row[0] != State.RUNNING:
+        return Denial.TRADING_HALTED
+    return None if row[1] == epoch else Denial.EPOCH_OVER
 
 
 def _check_may_lift(by: User, reason: str) -> None:

@@ -1,0 +1,164 @@
+"""What the pages of one bot show; gathered here so that the views stay doors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+
+from config import clock
+from marketdata import queries as marketdata_queries
+from marketdata import store
+from marketdata.charts import chart_indicators, decimals
+from marketdata.indicators import Spec
+from marketdata.models import Symbol
+from marketdata.timeframes import Timeframe
+from strategies import queries as strategy_queries
+from strategies import registry
+from trading import queries
+from trading.bot_wizard import BotWizard
+from trading.errors import BotUnknown
+from trading.filters import DecisionFilter
+from trading.forms import KnobsForm, NameForm, knobs_initial
+from trading.models import Bot, Job
+
+DETAIL_PARTS = ("bot-head", "bot-figures", "bot-side", "bot-tab")
+TABS = {
+    "decisions": "Decisions",
+    "orders": "Orders",
+    "fills": "Fills",
+    "trades": "Trades",
+    "settings": "Settings",
+}
+ROWS = 25
+
+Row = tuple[object, ...]
+
+
+def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
+    """Everything of one bot, read only as far as the template asks for it."""
+    card = queries.bot_card(bot_id)
+    if card is None:
+        raise BotUnknown(f"There is no bot {bot_id}.")
+    bot = card.bot
+    symbols = list(bot.symbols.order_by("botsymbol__rank"))
+    symbol = next((one for one in symbols if str(one.pk) == params.get("symbol")), symbols[0])
+    tab = params.get("tab", "")
+    return {
+        "card": card,
+        "bot": bot,
+        "symbols": symbols,
+        "symbol": symbol,
+        "places": decimals(symbol),
+        "timeframe": Timeframe(bot.timeframe),
+        "indicators": cache(partial(_indicators, bot, symbol)),
+        "positions": cache(partial(queries.positions_now, bot_id)),
+        "performance": cache(partial(_trade_figures, bot)),
+        "job": cache(partial(_newest_job, bot)),
+        "tab": tab if tab in TABS else "decisions",
+        "tabs": TABS,
+        "decision_filter": DecisionFilter(params),
+        "rows": cache(partial(_rows, bot, tab, params)),
+        "knobs_form": KnobsForm(initial=knobs_initial(bot.knobs), prefix="knobs"),
+        "name_form": NameForm(initial={"name": bot.name}),
+    }
+
+
+def review_context(wizard: BotWizard) -> dict[str, Any]:
+    """What a bot would be, and what it would lack to start."""
+    strategy = registry.get(wizard.strategy_name)
+    market = wizard.forms["market"].cleaned_data
+    source = wizard.forms["source"].cleaned_data
+    timeframe = Timeframe(market["timeframe"])
+    needed = strategy.warmup(strategy.validated(wizard.params))
+    now_ms = clock.now_ms()
+    replay = source["source"] == "replay"
+    states = [
+        marketdata_queries.warmup_state(symbol, timeframe, needed, now_ms)
+        for symbol in (() if replay else wizard.symbols)
+    ]
+    return {
+        "strategy": strategy,
+        "market": market,
+        "source": source,
+        "replay": replay,
+        "warmup": needed,
+        "missing": [reason for state in states for reason in state.reasons],
+    }
+
+
+def stored_ranges(symbols: Iterable[Symbol], timeframe: Timeframe) -> list[dict[str, Any]]:
+    """From when to when candles of each symbol are stored."""
+    return [
+        {
+            "symbol": symbol,
+            "from_ms": store.first_open_ms(symbol.pk, timeframe),
+            "to_ms": store.latest_open_ms(symbol.pk, timeframe),
+        }
+        for symbol in symbols
+    ]
+
+
+def bot_export(bot_id: int, what: str) -> tuple[Row, Iterable[Row]]:
+    """(header, rows) of a bot's decisions, fills or trades, oldest first."""
+    if what == "decisions":
+        return _columns(
+            queries.decisions(bot_id).order_by("candle_close_ms", "id"),
+            ("candle_close_ms", "symbol__name", "action", "reason", "detail", "target", "price"),
+        )
+    if what == "fills":
+        return _columns(
+            queries.fills().filter(bot_id=bot_id).order_by("at", "id"),
+            ("at", "symbol__name", "side", "qty", "price", "fee", "fee_asset", "liquidity"),
+        )
+    return _columns(
+        queries.trades().filter(bot_id=bot_id).order_by("opened_at", "id"),
+        (
+            "opened_at",
+            "closed_at",
+            "symbol__name",
+            "status",
+            "qty",
+            "entry_price",
+            "exit_price",
+            "fees",
+            "pnl",
+            "entry_reason",
+            "exit_reason",
+        ),
+    )
+
+
+def _columns(rows: QuerySet[Any], names: Row) -> tuple[Row, Iterable[Row]]:
+    header = tuple(str(name).replace("__name", "") for name in names)
+    return header, rows.values_list(*map(str, names)).iterator(chunk_size=2000)
+
+
+def _rows(bot: Bot, tab: str, params: Mapping[str, str]) -> Any:
+    rows: dict[str, QuerySet[Any]] = {
+        "orders": queries.orders().filter(bot=bot),
+        "fills": queries.fills().filter(bot=bot),
+        "trades": queries.trades().filter(bot=bot),
+    }
+    decisions = DecisionFilter(params).narrow(queries.decisions(bot.pk))
+    return Paginator(rows.get(tab, decisions), ROWS).get_page(params.get("page"))
+
+
+def _indicators(bot: Bot, symbol: Symbol) -> Any:
+    strategy = registry.get(bot.version.strategy.name)
+    overlays = strategy.overlays(strategy_queries.params_of(bot.version))
+    specs = [Spec.of(overlay.name, overlay.params) for overlay in overlays]
+    return chart_indicators(symbol, Timeframe(bot.timeframe), specs)
+
+
+def _newest_job(bot: Bot) -> Job | None:
+    return queries.jobs().filter(bot=bot).first()
+
+
+def _trade_figures(bot: Bot) -> dict[str, Any]:
+    closed = list(queries.trades().filter(bot=bot, status="CLOSED").values_list("pnl", flat=True))
+    won = sum(1 for pnl in closed if pnl is not None and pnl > 0)
+    return {"closed": len(closed), "won": won, "share": won / len(closed) if closed else None}

@@ -1,0 +1,54 @@
+"""Pages of trading."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from trading.views import audit, books, bots, charts, controls, home, jobs, tokens
+
+app_name = "trading"
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("system/state/", home.system_state, name="system-state"),
+    path("bots/", bots.bots, name="bots"),
+    path("bots/new/", bots.bot_new, name="bot-new"),
+    path("bots/<int:bot_id>/", bots.bot, name="bot"),
+    path("bots/<int:bot_id>/start/", bots.bot_start, name="bot-start"),
+    path("bots/<int:bot_id>/stop/", bots.bot_stop, name="bot-stop"),
+    path("bots/<int:bot_id>/cycle/", bots.bot_cycle, name="bot-cycle"),
+    path("bots/<int:bot_id>/knobs/", bots.bot_knobs, name="bot-knobs"),
+    path("bots/<int:bot_id>/rename/", bots.bot_rename, name="bot-rename"),
+    re_path(
+        r"^bots/(?P<bot_id>\d{1,18})/(?P<what>decisions|fills|trades)\.csv$",
+        bots.bot_csv,
+        name="bot-csv",
+    ),
+    path("orders/", books.orders, name="orders"),
+    path("orders/<int:order_id>/cancel/", books.order_cancel, name="order-cancel"),
+    path("fills/", books.fills, name="fills"),
+    path("positions/", books.positions, name="positions"),
+    path("trades/", books.trades, name="trades"),
+    path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/<int:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),
+    path("jobs/backfill/<path:symbol>/", jobs.backfill_start, name="backfill-start"),
+    path("controls/", controls.controls, name="controls"),
+    path("controls/pause/", controls.system_pause, name="system-pause"),
+    path("controls/resume/", controls.system_resume, name="system-resume"),
+    path("controls/emergency-stop/", controls.emergency_stop, name="emergency-stop"),
+    path("controls/scheduler/start/", controls.scheduler_start, name="scheduler-start"),
+    path("controls/scheduler/stop/", controls.scheduler_stop, name="scheduler-stop"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/verify/", audit.audit_verify, name="audit-verify"),
+    re_path(r"^audit/export\.(?P<kind>csv|json)$", audit.audit_export, name="audit-export"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/<int:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("charts/equity/", charts.equity_points, name="equity-points"),
+    path("charts/equity/<int:bot_id>/", charts.equity_points, name="bot-equity-points"),
+    path(
+        "charts/candles/<int:bot_id>/<int:symbol_id>/", charts.bot_candles, name="bot-candles"
+    ),
+    path(
+        "charts/fills/<int:bot_id>/<int:symbol_id>/", charts.fill_markers, name="fill-markers"
+    ),
+]
