@@ -1,0 +1,1 @@
+"""Proposals and people's decisions about them: the top room, above trading."""

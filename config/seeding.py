@@ -86,7 +86,7 @@ def _seed_symbols(name: str, *, now: datetime, say: Say) -> None:
     rows = Symbol.objects.filter(exchange=name)
     watched = rows if name == SIMULATED else rows.filter(name__in=settings.ENV.symbols)
     for symbol in watched:
-        marketdata_services.watch_symbol(symbol)
+        marketdata_services.watch_symbol(symbol=symbol)
 
 
 def _seed_demo(*, now: datetime, say: Say) -> None:

@@ -158,7 +158,7 @@ def start_bot(*, bot_id: int, by: User | None, now: datetime) -> Job:
         _place_cursors(bot, now)
         for symbol in bot.symbols.all():
             if not bot.is_replay:
-                marketdata_services.watch_symbol(symbol)
+                marketdata_services.watch_symbol(symbol=symbol)
         job = Job.objects.create(
             bot=bot, task="bot.run", created_by=by, created_at=now, updated_at=now
         )

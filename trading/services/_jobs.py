@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from marketdata import services as marketdata_services
+from marketdata.exchanges import exchange_for
 from marketdata.indicators import Spec
 from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
@@ -138,9 +139,10 @@ def _backfill_slice(job: Job, now: datetime) -> bool:
         timeframe=Timeframe(args["timeframe"]),
         from_ms=args["from_ms"],
         to_ms=args["to_ms"],
+        exchange=exchange_for(symbol.exchange),
         now=now,
         progress=progress,
-    )
+    ).done
     if done:
         update_job(job=job, status=Status.DONE, progress=100, message="Done", now=now)
-    return bool(done)
+    return done
