@@ -10,8 +10,8 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 
 from marketdata import quotes, store
-from marketdata.errors import SymbolUnknown, TimeframeUnknown
-from marketdata.models import FeedGap, Symbol
+from marketdata.errors import IndicatorNotStored, SymbolUnknown, TimeframeUnknown
+from marketdata.models import FeedGap, IndicatorSpec, Symbol
 from marketdata.timeframes import Timeframe
 from marketdata.validation import missing_ranges
 
@@ -85,6 +85,14 @@ def watched_symbols(exchange: str | None = None) -> QuerySet[Symbol]:
     """What the feed follows: watched and open for trading."""
     watched = Symbol.objects.filter(watched=True, status=Symbol.Status.TRADING)
     return watched.filter(exchange=exchange) if exchange else watched
+
+
+def stored_indicator(spec_id: int) -> IndicatorSpec:
+    """A kept indicator; refuses IndicatorNotStored."""
+    row = IndicatorSpec.objects.filter(pk=spec_id).first()
+    if row is None:
+        raise IndicatorNotStored(f"There is no stored indicator {spec_id}.")
+    return row
 
 
 def missing_candles(symbol: Symbol, timeframe: Timeframe, from_ms: int, to_ms: int) -> list[Hole]:

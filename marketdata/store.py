@@ -6,10 +6,9 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 
 from marketdata.bars import Bars, Floats, Ints
 from marketdata.exchanges.protocol import CandleRow
+
+ValueRow: TypeAlias = tuple[int, str, int, float]
 
 # From this many rows on a COPY into a stage table beats single inserts on PostgreSQL.
 COPY_FROM_ROWS = 200
@@ -196,7 +197,11 @@ def load_bars(
     limit: int | None = None,
 ) -> Bars:
     """`candle_rows` as arrays. `to_ms` is exclusive: the candle that opens there isn't in."""
-    rows = candle_rows(symbol_id, timeframe, from_ms=from_ms, to_ms=to_ms, limit=limit)
+    return bars_of(candle_rows(symbol_id, timeframe, from_ms=from_ms, to_ms=to_ms, limit=limit))
+
+
+def bars_of(rows: Sequence[CandleRow]) -> Bars:
+    """Rows as arrays."""
     if not rows:
         return Bars.empty()
     table = np.ascontiguousarray(np.array(rows, dtype=np.float64).T)
@@ -220,14 +225,8 @@ def open_times(symbol_id: int, timeframe: str, from_ms: int, to_ms: int) -> Ints
         return np.fromiter((row[0] for row in cursor.fetchall()), dtype=np.int64)
 
 
-def insert_indicator_values(spec_id: int, open_ms: Ints, lines: Mapping[str, Floats]) -> int:
-    """Store one value per candle and line (arrays of one length, NaN is left out); how many."""
-    rows = [
-        (spec_id, line, at, value)
-        for line, values in lines.items()
-        for at, value in zip(open_ms.tolist(), values.tolist(), strict=True)
-        if isfinite(value)
-    ]
+def insert_indicator_values(rows: Sequence[ValueRow]) -> None:
+    """Store (spec id, line, open_ms, value) rows; a value that is there already is replaced."""
     with connection.cursor() as cursor:
         if _worth_copying(rows):
             cursor.execute(_STAGE_VALUES)
@@ -236,7 +235,6 @@ def insert_indicator_values(spec_id: int, open_ms: Ints, lines: Mapping[str, Flo
             cursor.execute(_UPSERT_STAGED_VALUES)
         elif rows:
             cursor.executemany(_UPSERT_VALUE, rows)
-    return len(rows)
 
 
 def indicator_rows(

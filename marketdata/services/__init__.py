@@ -1,0 +1,56 @@
+"""Every verb of market data."""
+
+from marketdata.services._backfill import BackfillResult, backfill_candles
+from marketdata.services._candles import IngestResult, ingest_candles, retry_dead_letter
+from marketdata.services._circuits import ask
+from marketdata.services._gaps import mark_absent, note_gaps
+from marketdata.services._history import FEED_HISTORY, catch_up, load_recent_history
+from marketdata.services._imports import BadLine, ImportSummary, import_candles
+from marketdata.services._indicators import refresh_indicators, subscribe_indicators
+from marketdata.services._symbols import (
+    SymbolSync,
+    recorded_symbol,
+    sync_symbols,
+    unwatch_symbol,
+    watch_symbol,
+)
+from marketdata.services._tickers import store_tickers
+from marketdata.services.drawings import (
+    change_annotation,
+    create_annotation,
+    delete_annotation,
+)
+
+__all__ = [
+    # symbols
+    "SymbolSync",
+    "recorded_symbol",
+    "sync_symbols",
+    "unwatch_symbol",
+    "watch_symbol",
+    # candles
+    "FEED_HISTORY",
+    "BackfillResult",
+    "BadLine",
+    "ImportSummary",
+    "IngestResult",
+    "backfill_candles",
+    "catch_up",
+    "import_candles",
+    "ingest_candles",
+    "load_recent_history",
+    "mark_absent",
+    "note_gaps",
+    "retry_dead_letter",
+    # indicators
+    "refresh_indicators",
+    "subscribe_indicators",
+    # tickers
+    "store_tickers",
+    # exchanges
+    "ask",
+    # drawings
+    "change_annotation",
+    "create_annotation",
+    "delete_annotation",
+]

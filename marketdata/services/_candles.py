@@ -1,0 +1,165 @@
+"""Candles: the one way in, from the feed, a backfill, a file or a dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from config import bus, clock
+from marketdata import store
+from marketdata.errors import DeadLetterInvalid
+from marketdata.exchanges.protocol import CandleRow
+from marketdata.models import DeadLetter, Symbol
+from marketdata.queries import timeframe_of
+from marketdata.services._gaps import note_gaps
+from marketdata.services._indicators import refresh_indicators
+from marketdata.services._letters import set_aside
+from marketdata.timeframes import Timeframe
+from marketdata.validation import BadRow, check_candles
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What became of the rows given; `holes` are [from_ms, to_ms) around the new ones."""
+
+    inserted: int = 0
+    unchanged: int = 0
+    changed: int = 0
+    duplicates: int = 0
+    bad: list[BadRow] = field(default_factory=list)
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    values: int = 0
+    from_ms: int | None = None  # [from_ms, to_ms) holds what is new or changed
+    to_ms: int | None = None
+
+    @property
+    def rejected(self) -> int:
+        return len(self.bad)
+
+
+def ingest_candles(
+    *,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    rows: Sequence[CandleRow],
+    now: datetime,
+    source: str,
+    progress: Callable[[int, str], None] | None = None,
+) -> IngestResult:
+    """Store the closed, sane ones of `rows`, with gaps, indicator values and dead letters.
+
+    All or nothing, and the same rows again change nothing. A row that differs from what is
+    stored replaces it (exchanges correct candles) and is counted and logged. After the commit
+    `candle.closed` is published when a newer candle than before is there.
+    """
+    checked = check_candles(rows, timeframe, clock.to_ms(now))
+    with transaction.atomic():
+        newest = store.latest_open_ms(symbol.pk, timeframe)
+        stored = store.insert_candles(symbol.pk, timeframe, checked.good)
+        if checked.bad:
+            _set_bad_aside(symbol, timeframe, checked.bad, source, now)
+        holes: list[tuple[int, int]] = []
+        values = 0
+        if stored.from_ms is not None and stored.to_ms is not None:
+            stretch = {"from_ms": stored.from_ms, "to_ms": stored.to_ms}
+            holes = note_gaps(symbol=symbol, timeframe=timeframe, now=now, **stretch)
+            values = refresh_indicators(
+                symbol=symbol, timeframe=timeframe, progress=progress, **stretch
+            )
+            if newest is None or stored.to_ms > newest + timeframe.ms:
+                _publish_closed(symbol, timeframe, checked.good[-1])
+    if stored.changed:
+        log.warning(
+            "candles.corrected", symbol=str(symbol), timeframe=timeframe, candles=stored.changed
+        )
+    return IngestResult(
+        inserted=stored.inserted,
+        unchanged=stored.unchanged,
+        changed=stored.changed,
+        duplicates=checked.duplicates,
+        bad=checked.bad,
+        holes=holes,
+        values=values,
+        from_ms=stored.from_ms,
+        to_ms=stored.to_ms,
+    )
+
+
+def retry_dead_letter(*, letter_id: int, now: datetime) -> DeadLetter:
+    """Try once more to store what was set aside: it may have been early rather than wrong.
+
+    Refuses DeadLetterInvalid while it still can't be stored. A quote or a symbol's description
+    is only ticked off, because the exchange sends newer ones by itself.
+    """
+    with transaction.atomic():
+        letter = DeadLetter.objects.select_for_update().get(pk=letter_id)
+        if letter.status == DeadLetter.Status.OPEN:
+            if letter.kind == "candle":
+                _store_again(letter, now)
+            letter.status = DeadLetter.Status.RETRIED
+            letter.save(update_fields=["status"])
+    return letter
+
+
+def _store_again(letter: DeadLetter, now: datetime) -> None:
+    payload = letter.payload
+    symbol = Symbol.objects.filter(pk=payload.get("symbol_id")).first()
+    if symbol is None:
+        raise DeadLetterInvalid("The symbol of this candle is not known any more.")
+    at, *numbers = payload["row"]
+    try:
+        open_, high, low, close, volume = (float(number) for number in numbers)
+    except (TypeError, ValueError):
+        raise DeadLetterInvalid(f"Still not a candle: {letter.reason}.") from None
+    timeframe = timeframe_of(payload["timeframe"])
+    row = (int(at), open_, high, low, close, volume)
+    checked = check_candles([row], timeframe, clock.to_ms(now))
+    if checked.bad:
+        raise DeadLetterInvalid(f"Still not a candle: {checked.bad[0].reason}.")
+    ingest_candles(symbol=symbol, timeframe=timeframe, rows=[row], now=now, source=letter.source)
+
+
+def _set_bad_aside(
+    symbol: Symbol, timeframe: Timeframe, bad: Sequence[BadRow], source: str, now: datetime
+) -> None:
+    letters = [(_payload(symbol, timeframe, one), one.reason) for one in bad]
+    set_aside(kind="candle", source=source, letters=letters, now=now)
+    log.warning(
+        "candles.rejected", symbol=str(symbol), timeframe=timeframe, source=source, rows=len(bad)
+    )
+
+
+def _payload(symbol: Symbol, timeframe: Timeframe, bad: BadRow) -> dict[str, Any]:
+    return {
+        "symbol_id": symbol.pk,
+        "symbol": str(symbol),
+        "timeframe": str(timeframe),
+        "row": list(bad.row),
+    }
+
+
+def _publish_closed(symbol: Symbol, timeframe: Timeframe, row: CandleRow) -> None:
+    open_ms, open_, high, low, close, volume = row
+    data = {
+        "symbol": symbol.name,
+        "exchange": symbol.exchange,
+        "symbol_id": symbol.pk,
+        "timeframe": str(timeframe),
+        "open_ms": open_ms,
+        "time": open_ms // 1000,
+        "open": open_,
+        "high": high,
+        "low": low,
+        "close": close,
+        "volume": volume,
+    }
+    bus.publish_on_commit(
+        bus.EVENTS_GROUP, {"type": "event.message", "event": "candle.closed", "data": data}
+    )

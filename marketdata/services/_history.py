@@ -1,0 +1,101 @@
+"""What a series lacks up to now: a new symbol's history, or what was missed while away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from config import clock
+from marketdata import queries, store
+from marketdata.exchanges.protocol import Exchange
+from marketdata.models import Symbol
+from marketdata.services._backfill import backfill_candles
+from marketdata.services._candles import IngestResult, ingest_candles
+from marketdata.services._circuits import ask
+from marketdata.timeframes import Timeframe
+
+# Candles that a new symbol begins with: enough for the charts and every built-in warm-up.
+FEED_HISTORY: Mapping[Timeframe, int] = MappingProxyType(
+    {
+        Timeframe.M1: 1500,
+        Timeframe.M5: 1500,
+        Timeframe.M15: 1000,
+        Timeframe.H1: 1000,
+        Timeframe.H4: 500,
+        Timeframe.D1: 120,
+    }
+)
+# A longer absence leaves a hole in the ledger, for a backfill that somebody asks for.
+CATCH_UP_CANDLES = 5_000
+
+
+def catch_up(
+    *,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    exchange: Exchange,
+    now: datetime,
+    deadline: float | None = None,
+) -> IngestResult | None:
+    """Store the closed candles since the newest stored one; a new series gets its first history.
+
+    None when there is nothing to ask for. One page is fetched plainly, more of them as a
+    backfill that can be resumed. Raises what `ask` raises.
+    """
+    end = timeframe.floor(clock.to_ms(now))
+    latest = store.latest_open_ms(symbol.pk, timeframe)
+    if latest is None:
+        start = end - FEED_HISTORY[timeframe] * timeframe.ms
+    else:
+        start = max(latest + timeframe.ms, end - CATCH_UP_CANDLES * timeframe.ms)
+    candles = (end - start) // timeframe.ms
+    if candles <= 0:
+        return None
+    if candles > exchange.page_limit:
+        return _long_way(symbol, timeframe, exchange, start, end, now, deadline)
+    rows = ask(
+        exchange=exchange,
+        call=lambda: exchange.fetch_candles(symbol.name, timeframe, start, candles + 1),
+        now=now,
+    )
+    closed = [row for row in rows if row[0] < end]
+    return ingest_candles(
+        symbol=symbol, timeframe=timeframe, rows=closed, now=now, source=exchange.name
+    )
+
+
+def load_recent_history(
+    *,
+    exchange: Exchange,
+    now: datetime,
+    timeframes: Iterable[Timeframe] = (Timeframe.M1, Timeframe.M5),
+) -> int:
+    """Let every watched symbol of `exchange` catch up; gives the candles stored."""
+    inserted = 0
+    for symbol in queries.watched_symbols(exchange.name):
+        for timeframe in timeframes:
+            result = catch_up(symbol=symbol, timeframe=timeframe, exchange=exchange, now=now)
+            inserted += result.inserted if result else 0
+    return inserted
+
+
+def _long_way(
+    symbol: Symbol,
+    timeframe: Timeframe,
+    exchange: Exchange,
+    start: int,
+    end: int,
+    now: datetime,
+    deadline: float | None,
+) -> IngestResult:
+    result = backfill_candles(
+        symbol=symbol,
+        timeframe=timeframe,
+        from_ms=start,
+        to_ms=end,
+        exchange=exchange,
+        now=now,
+        deadline=deadline,
+    )
+    return IngestResult(inserted=result.inserted, to_ms=result.cursor_ms)
