@@ -16,6 +16,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import transaction
 
+from config import clock
 from config.database import redis_url
 
 log = structlog.get_logger(__name__)
@@ -23,17 +24,42 @@ log = structlog.get_logger(__name__)
 EVENTS_GROUP = "events"
 
 
+class _Outage:
+    """Remembers that the bus is away, so that a caller waits for it at most once in a while."""
+
+    RETRY_AFTER_S = 2.0
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def lasts(self) -> bool:
+        return clock.mono() < self._until
+
+    def note(self, error: Exception) -> None:
+        if not self._until:
+            log.warning("bus.unreachable", error=str(error))
+        self._until = clock.mono() + self.RETRY_AFTER_S
+
+    def over(self) -> None:
+        if self._until:
+            log.info("bus.back")
+        self._until = 0.0
+
+
+_outage = _Outage()
+
+
 def publish(group: str, message: Mapping[str, Any]) -> None:
     """Send one message to a group now. A bus that is away is logged, never raised."""
     layer = get_channel_layer()
-    if layer is None:
+    if layer is None or _outage.lasts():
         return
     try:
         async_to_sync(layer.group_send)(group, dict(message))
-    except (OSError, ConnectionError, TimeoutError) as error:
-        log.warning("bus.unreachable", group=group, error=str(error))
     except Exception as error:  # redis-py has its own tree: ConnectionError is not OSError there
-        log.warning("bus.failed", group=group, error=str(error))
+        _outage.note(error)
+    else:
+        _outage.over()
 
 
 def publish_on_commit(group: str, message: Mapping[str, Any]) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from config import clock
 from marketdata import services as marketdata_services
 from marketdata.errors import ExchangeUnavailable
 from marketdata.exchanges import exchange_for
 from marketdata.models import Symbol
+from marketdata.timeframes import Timeframe
 from strategies import queries as strategy_queries
 from strategies import registry
 from strategies import services as strategy_services
@@ -33,7 +35,8 @@ DEMO_BOTS = {
     "sma_cross": ("SOL/USDT",),
     "rsi_reversion": ("XRP/USDT",),
 }
-DEMO_TIMEFRAME = "1m"
+DEMO_TIMEFRAME = Timeframe.M1
+DEMO_HISTORY = 1_500  # candles: more than the longest warm-up
 
 
 def seed(*, now: datetime, say: Say) -> None:
@@ -93,7 +96,6 @@ def _seed_demo(*, now: datetime, say: Say) -> None:
     """A little history and one running paper bot per strategy, unless there ever was a bot."""
     if Bot.objects.exists():
         return
-    marketdata_services.load_recent_history(exchange=exchange_for(SIMULATED), now=now)
     for name, symbols in DEMO_BOTS.items():
         _demo_bot(name, symbols, now=now)
     say(f"  {len(DEMO_BOTS)} demo bots trade on the simulated exchange")
@@ -102,6 +104,8 @@ def _seed_demo(*, now: datetime, say: Say) -> None:
 def _demo_bot(strategy: str, symbols: tuple[str, ...], *, now: datetime) -> None:
     found = Symbol.objects.filter(exchange=SIMULATED, name__in=symbols)
     rows = {symbol.name: symbol for symbol in found}
+    for symbol in found:
+        _load_history(symbol, now=now)
     bot = trading_services.create_bot(
         name=f"Demo {registry.get(strategy).title}",
         symbols=[rows[name] for name in symbols],
@@ -111,3 +115,15 @@ def _demo_bot(strategy: str, symbols: tuple[str, ...], *, now: datetime) -> None
         now=now,
     )
     trading_services.start_bot(bot_id=bot.pk, by=None, now=now)
+
+
+def _load_history(symbol: Symbol, *, now: datetime) -> None:
+    """What a strategy must have seen before it may start."""
+    end_ms = DEMO_TIMEFRAME.floor(clock.to_ms(now))
+    marketdata_services.backfill_candles(
+        symbol=symbol,
+        timeframe=DEMO_TIMEFRAME,
+        from_ms=end_ms - DEMO_HISTORY * DEMO_TIMEFRAME.ms,
+        to_ms=end_ms,
+        now=now,
+    )
