@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
 from config import clock
-from config.seeding import seed
+from config.seeding import first_login_file, seed
+from trading.access import ADMIN
 
 
 def prepare(say: Callable[[str], object]) -> None:
@@ -20,6 +22,16 @@ def prepare(say: Callable[[str], object]) -> None:
     call_command("collectstatic", verbosity=0, interactive=False)
     say("First users, strategies and demo data")
     seed(now=clock.now(), say=say)
+
+
+def login_hint() -> str:
+    """How to come in. The generated password is shown until somebody has used it."""
+    first_login = first_login_file()
+    if User.objects.filter(username=ADMIN, last_login__isnull=False).exists():
+        first_login.unlink(missing_ok=True)
+    if first_login.exists():
+        return f"Log in as {ADMIN} with the password {first_login.read_text().strip()}"
+    return f"Log in as {ADMIN}; for a new password: python manage.py changepassword {ADMIN}"
 
 
 def _database_name() -> str:

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
-from django.contrib.auth.models import User
 
 from config import processes, supervise
 from config.embedded_bus import bus_argv, serving_bus, stop_leftover_bus
-from config.preparation import prepare
-from config.seeding import first_login_file
+from config.preparation import login_hint, prepare
 from config.state import bus_socket, directory
 
 MEGABYTE = 1_000_000
@@ -107,7 +105,7 @@ def _plan(listener: socket.socket, began: float) -> supervise.Plan:
     return supervise.Plan(
         stages=[*_bus_stage(), rest],
         # Celery warns root in words that name no remedy.
-        env={"PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms"},
+        env={"PYTHONWARNINGS": "ignore::UserWarning:celery.platforms"},
         banner=_banner(),
         began=began,
         pid_file=str(settings.STATE_DIR / "up.pids"),
@@ -139,15 +137,7 @@ def _address() -> str:
 
 
 def _banner() -> list[str]:
-    """What a person needs now. The first password is shown until somebody has used it."""
-    first_login = first_login_file()
-    if User.objects.filter(username="admin", last_login__isnull=False).exists():
-        first_login.unlink(missing_ok=True)
-    if first_login.exists():
-        login = f"Log in as admin with the password {first_login.read_text().strip()}"
-    else:
-        login = "Log in as admin; a new password: .venv/bin/python manage.py changepassword admin"
-    lines = [f"Countersign is up at {_address()}", login, "Ctrl-C stops everything."]
+    lines = [f"Countersign is up at {_address()}", login_hint(), "Ctrl-C stops everything."]
     width = max(map(len, lines)) + 2
     edge = "+" + "-" * width + "+"
     return [edge, *(f"| {line:<{width - 1}}|" for line in lines), edge]

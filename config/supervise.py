@@ -153,7 +153,8 @@ class Supervisor:
                 lambda: asyncio.StreamReaderProtocol(output), file
             )
             while line := await _line(output):
-                self._print(name, line.decode("utf-8", "replace").rstrip())
+                if text := line.decode("utf-8", "replace").rstrip():
+                    self._print(name, text)
 
     async def _stop(self, process: Process) -> None:
         child = self.running.get(process.name)

@@ -50,6 +50,8 @@ progress() {
     END { if (live) printf "\r\033[K" }'
 }
 
+announce() { echo "Installing $total packages into $venv (once; a minute or so)"; }
+
 failed() {
   grep -E '^(ERROR|error|  ×|  ╰)' "$log" | tail -n 3 >&2 || tail -n 3 "$log" >&2
   stop "The packages could not be installed; is this machine online? All that was said is in $log."
@@ -58,6 +60,7 @@ failed() {
 with_uv() {
   uv venv -q --allow-existing --python ">=3.11,<3.14" "$venv" ||
     stop "uv found no Python 3.11, 3.12 or 3.13."
+  announce
   uv pip install --compile-bytecode --require-hashes -r "$list" --python "$venv/bin/python" \
     >"$log" 2>&1 || failed
 }
@@ -71,11 +74,11 @@ with_pip() {
   fi
   # uv makes environments without pip.
   "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
+  announce
   "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes \
     --no-deps -r "$list" 2>&1 | tee "$log" | progress || failed
 }
 
-echo "Installing $total packages into $venv (once; a minute or so)"
 if command -v uv >/dev/null; then with_uv; else with_pip; fi
 touch "$venv/.$what"
 # Everything contains what is needed to run.

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.preparation import prepare
+from config.preparation import login_hint, prepare
 
 
 class Command(BaseCommand):
@@ -14,3 +14,4 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         prepare(self.stdout.write)
+        self.stdout.write(login_hint())
