@@ -107,3 +107,14 @@ def test_a_diff_shows_parameters_that_one_side_does_not_have() -> None:
         ParamChange("buffer", "Buffer", "ATR", None, 1),
         ParamChange("lookback", "lookback", "", 5, None),
     ]
+
+
+def test_a_strategy_is_found_by_its_name_or_its_id() -> None:
+    row = make_version("trend_ema", fast=7).strategy
+
+    assert queries.strategy_called("trend_ema") == row
+    assert queries.strategy_called(str(row.pk)) == row
+    with pytest.raises(StrategyUnknown):
+        queries.strategy_called("987654321")
+    with pytest.raises(StrategyUnknown):
+        queries.strategy_called("martingale")
