@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from allauth.account import views as account
+from django.contrib import admin
 from django.urls import include, path
 
 handler400 = "config.errors.bad_request"
@@ -11,4 +13,12 @@ handler500 = "config.errors.server_error"
 
 urlpatterns = [
     path("", include("config.api_urls")),
+    # Only these doors of allauth: no sign-up, no reset by mail.
+    path("accounts/login/", account.login, name="account_login"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/password/", account.password_change, name="account_change_password"),
+    path("admin/", admin.site.urls),
+    path("", include("trading.urls")),
+    path("", include("strategies.urls")),
+    path("", include("marketdata.urls")),
 ]

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 
 from config import clock
 from marketdata import queries as marketdata_queries
-from marketdata import store
 from marketdata.charts import chart_indicators, decimals
 from marketdata.indicators import Spec
 from marketdata.models import Symbol
@@ -88,18 +87,6 @@ def review_context(wizard: BotWizard) -> dict[str, Any]:
         "warmup": needed,
         "missing": [reason for state in states for reason in state.reasons],
     }
-
-
-def stored_ranges(symbols: Iterable[Symbol], timeframe: Timeframe) -> list[dict[str, Any]]:
-    """From when to when candles of each symbol are stored."""
-    return [
-        {
-            "symbol": symbol,
-            "from_ms": store.first_open_ms(symbol.pk, timeframe),
-            "to_ms": store.latest_open_ms(symbol.pk, timeframe),
-        }
-        for symbol in symbols
-    ]
 
 
 def bot_export(bot_id: int, what: str) -> tuple[Row, Iterable[Row]]:

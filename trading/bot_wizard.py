@@ -14,8 +14,11 @@ from django import forms
 from django.conf import settings
 from django.http import QueryDict
 
+from config import clock
 from config.refusals import Refusal
+from marketdata import store
 from marketdata.models import Symbol
+from marketdata.timeframes import Timeframe
 from strategies import queries as strategy_queries
 from strategies import registry
 from strategies.forms import params_form
@@ -48,6 +51,15 @@ FIELD_STEPS = {
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRange:
+    """From the first to the last stored candle of a symbol; None where there is none."""
+
+    symbol: Symbol
+    from_ms: int | None
+    to_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step as the list of steps shows it."""
 
@@ -67,7 +79,9 @@ class BotWizard:
         # Other parameters belong to another strategy: begin them anew.
         if data.get("params-of") != self.strategy_name and "params" in self.seen:
             self.seen.remove("params")
-        self.forms = {key: self._form(key) for key in STEPS}
+        self.forms: dict[str, forms.Form] = {}
+        for key in STEPS:  # in order: later ones begin with what earlier ones say
+            self.forms[key] = self._form(key)
         self.current = shown if shown in STEPS else "strategy"
         self.refused = False
 
@@ -143,6 +157,23 @@ class BotWizard:
         return dict(self.forms["params"].cleaned_data)
 
     @property
+    def knobs(self) -> dict[str, Any]:
+        return dict(self.forms["knobs"].cleaned_data)
+
+    @property
+    def previous(self) -> str:
+        """The step before this one; "" at the first."""
+        keys = list(STEPS)
+        index = keys.index(self.current)
+        return keys[index - 1] if index else ""
+
+    @property
+    def ranges(self) -> list[StoredRange]:
+        """Which candles of the chosen symbols a replay could walk through."""
+        timeframe = self.data.get("market-timeframe", "")
+        return stored_ranges(self.symbols, timeframe) if timeframe in list(Timeframe) else []
+
+    @property
     def symbols(self) -> list[Symbol]:
         """The chosen symbols, as far as they are valid."""
         form = self.forms["market"]
@@ -183,7 +214,19 @@ class BotWizard:
             return {"starting_cash": settings.ENV.trading_paper_starting_equity}
         if key == "review":
             return {"name": self._suggested_name()}
+        if key == "source":
+            return self._common_range()
         return {"strategy": self.strategy_name} if key == "strategy" else {}
+
+    def _common_range(self) -> dict[str, Any]:
+        """The stretch that is stored of all chosen symbols: what a replay begins with."""
+        known = [one for one in self.ranges if one.from_ms is not None and one.to_ms is not None]
+        if not known:
+            return {}
+        return {
+            "replay_from": clock.from_ms(max(one.from_ms or 0 for one in known)),
+            "replay_to": clock.from_ms(min(one.to_ms or 0 for one in known)),
+        }
 
     def _suggested_name(self) -> str:
         title = registry.get(self.strategy_name).title if self.strategy_name else ""
@@ -195,3 +238,15 @@ class BotWizard:
 
 def _params_form(strategy_name: str) -> type[forms.Form]:
     return params_form(strategy_name) if strategy_name else StrategyForm
+
+
+def stored_ranges(symbols: list[Symbol], timeframe: str) -> list[StoredRange]:
+    """From when to when candles of each symbol are stored."""
+    return [
+        StoredRange(
+            symbol,
+            store.first_open_ms(symbol.pk, timeframe),
+            store.latest_open_ms(symbol.pk, timeframe),
+        )
+        for symbol in symbols
+    ]

@@ -17,6 +17,11 @@ class StopFacts:
     orders_unresolved: int
     claims_after_stop: int
 
+    @property
+    def proven(self) -> bool:
+        """Nothing runs, nothing works, nothing was sent since."""
+        return not (self.bots_running or self.orders_working or self.claims_after_stop)
+
 
 def stop_facts() -> StopFacts:
     """Counted now."""

@@ -7,7 +7,9 @@ from typing import Any, ClassVar, TypeVar
 from django import forms
 from django.db.models import Model, QuerySet
 
+from config.templatetags.console import at_iso
 from marketdata.models import Symbol
+from trading.forms import InstantField
 from trading.models import Bot, DecisionRecord, Job, Trade
 from trading.order_state import OrderStatus
 
@@ -102,4 +104,12 @@ class AuditFilter(Filter):
         super().__init__(*args, **kwargs)
         # `from` is a keyword, so the two instants can't be class attributes.
         for name in ("from", "to"):
-            self.fields[name] = forms.DateTimeField(required=False)
+            self.fields[name] = InstantField(required=False)
+
+    @property
+    def from_text(self) -> str:
+        return at_iso(self.given().get("from"))
+
+    @property
+    def to_text(self) -> str:
+        return at_iso(self.given().get("to"))

@@ -25,7 +25,6 @@ REASONS: Mapping[str, str] = {
     Reason.WARMUP: "too few candles so far",
     Reason.NO_OPINION: "the strategy has no opinion",
     Reason.ORDER_PENDING: "an order is still working",
-    Reason.BELOW_MINIMUM: "smaller than the exchange's minimum",
     Reason.MISSED: "the candle closed too long ago to act on",
     Denial.TRADING_HALTED: "trading is halted",
     Denial.EPOCH_OVER: "decided before an emergency stop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from functools import cache, partial
 
@@ -51,7 +52,7 @@ def system_resume(request: Request) -> HttpResponse:
 def emergency_stop(request: Request) -> HttpResponse:
     reason = _reason(request) or "Stop button"
     proof = services.emergency_stop(reason=reason, by=request.user, now=clock.now())
-    request.session[PROOF] = to_json(asdict(proof)).decode()
+    request.session[PROOF] = json.loads(to_json(asdict(proof)))
     return go(request, "Everything is stopped. The proof is below.", to=_url())
 
 

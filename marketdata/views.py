@@ -1,0 +1,119 @@
+"""Pages of market data: the watchlist, one symbol with its chart, what could not be stored."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from config import clock
+from config.pages import Request, done, page, pages_of, whole_number
+from config.rendering import json_response, to_json
+from marketdata import access, queries, quotes, services, store
+from marketdata.charts import chart_indicators, decimals
+from marketdata.indicators import lines
+from marketdata.models import DeadLetter, IndicatorSpec, Symbol
+from marketdata.symbol_pages import (
+    SymbolFilter,
+    default_indicators,
+    series_states,
+    symbol_row,
+    symbol_rows,
+    with_sparks,
+)
+from marketdata.timeframes import Timeframe
+
+MOST_CANDLES = 5000
+
+
+@permission_required(access.VIEW, raise_exception=True)
+def symbols(request: Request) -> HttpResponse:
+    filter = SymbolFilter(request.GET)
+    rows = pages_of(request, symbol_rows(filter, request.GET.get("sort", ""), clock.now_ms()))
+    context = {
+        "filter": filter,
+        "page": rows,
+        "rows": cache(partial(with_sparks, rows.object_list)),
+        "sort": request.GET.get("sort", "name"),
+        "letters": DeadLetter.objects.filter(status=DeadLetter.Status.OPEN).count(),
+    }
+    return page(request, "marketdata/symbols/list.html", context, parts=("symbols",))
+
+
+@permission_required(access.VIEW, raise_exception=True)
+def symbol(request: Request, exchange: str, name: str) -> HttpResponse:
+    found = queries.resolve_symbol(f"{exchange}:{name}")
+    timeframe = queries.timeframe_of(request.GET.get("timeframe", "5m"))
+    context = {
+        "symbol": found,
+        "timeframe": timeframe,
+        "timeframes": list(Timeframe),
+        "places": decimals(found),
+        "row": cache(lambda: symbol_row(found, quotes.get_quote(found.pk), clock.now_ms())),
+        "indicators": cache(partial(chart_indicators, found, timeframe, default_indicators())),
+        "series": cache(partial(series_states, found, clock.now_ms())),
+        "gaps": queries.gaps(symbol=found)[:20],
+        "bots": found.bots.select_related("version__strategy"),
+        "backfill_from": clock.from_ms(clock.now_ms() - 1000 * timeframe.ms),
+        "now": clock.now(),
+    }
+    return page(request, "marketdata/symbols/detail.html", context, parts=("symbol-data",))
+
+
+@require_POST
+@permission_required(access.OPERATE, raise_exception=True)
+def symbol_watch(request: Request, exchange: str, name: str) -> HttpResponse:
+    """Follow the symbol, or with `off` no longer."""
+    found = queries.resolve_symbol(f"{exchange}:{name}")
+    off = "off" in request.POST
+    (services.unwatch_symbol if off else services.watch_symbol)(symbol=found)
+    words = f"{found.name} is no longer followed." if off else f"The feed follows {found.name}."
+    return done(request, words, to=reverse("marketdata:symbols"))
+
+
+@permission_required(access.VIEW, raise_exception=True)
+def dead_letters(request: Request) -> HttpResponse:
+    rows = DeadLetter.objects.order_by("-at", "-id")
+    context = {"page": pages_of(request, rows)}
+    return page(request, "marketdata/symbols/dead_letters.html", context, parts=("letters",))
+
+
+@require_POST
+@permission_required(access.OPERATE, raise_exception=True)
+def letter_retry(request: Request, letter_id: int) -> HttpResponse:
+    letter = services.retry_dead_letter(dead_letter_id=letter_id, now=clock.now())
+    words = f"Letter {letter.pk} is {letter.get_status_display().lower()}."
+    return done(request, words, to=reverse("marketdata:dead-letters"))
+
+
+@require_GET
+@permission_required(access.VIEW, raise_exception=True)
+def candle_points(request: Request, symbol_id: int) -> HttpResponse:
+    """`{"candles": [[open_ms, open, high, low, close, volume], ...]}`, oldest first."""
+    timeframe = queries.timeframe_of(request.GET.get("timeframe", ""))
+    rows = store.candle_rows(
+        symbol_id,
+        timeframe,
+        from_ms=whole_number(request.GET, "from"),
+        to_ms=whole_number(request.GET, "to"),
+        limit=min(whole_number(request.GET, "limit") or MOST_CANDLES, MOST_CANDLES),
+    )
+    return json_response(to_json({"candles": rows}))
+
+
+@require_GET
+@permission_required(access.VIEW, raise_exception=True)
+def indicator_points(request: Request, spec_id: int) -> HttpResponse:
+    """`{"lines": {line: [[open_ms, value], ...]}}` of a stored indicator, oldest first."""
+    spec = get_object_or_404(IndicatorSpec, pk=spec_id)
+    rows = store.indicator_rows(
+        spec.pk,
+        lines(spec.name),
+        from_ms=whole_number(request.GET, "from"),
+        to_ms=whole_number(request.GET, "to"),
+    )
+    return json_response(to_json({"lines": rows}))

@@ -1,0 +1,347 @@
+// <candle-chart src symbol timeframe timeframe-ms places markers-src bot replay>
+// Candles with volume, stored indicators and fill markers. Reads older candles when one scrolls
+// to them, follows the live price, reads again what closed. Check boxes with data-indicator
+// inside the element that `controls` names switch the indicators.
+
+import { color, look, onTheme, readJson } from "../charts.js";
+import { compact, fixed, signedPercent } from "../format.js";
+import { onEvent, onTick } from "../live.js";
+
+const FIRST_LOAD = 1500;
+const OLDER_LOAD = 3000;
+const NEAR_EDGE = 60;
+const LINE_COLORS = 6;
+const REFRESH_MS = 1500;
+
+const toBar = ([ms, open, high, low, close]) => ({ time: ms / 1000, open, high, low, close });
+
+class CandleChart extends HTMLElement {
+  connectedCallback() {
+    this.rows = [];
+    this.indicators = new Map();
+    this.fills = [];
+    this.ends = [];
+    this.places = Number(this.getAttribute("places") ?? 2);
+    this.frameS = Number(this.getAttribute("timeframe-ms")) / 1000;
+    this.build();
+    this.load();
+  }
+
+  disconnectedCallback() {
+    this.ends.forEach((end) => end());
+    this.chart?.remove();
+    this.replaceChildren();
+  }
+
+  build() {
+    const { createChart, createSeriesMarkers, CandlestickSeries, HistogramSeries } =
+      window.LightweightCharts;
+    this.canvas = this.part("chart__canvas");
+    this.legend = this.part("chart__legend");
+    this.message = this.part("chart__message");
+    this.message.textContent = "Loading candles…";
+    this.chart = createChart(this.canvas, look());
+    this.candles = this.chart.addSeries(CandlestickSeries, {
+      borderVisible: false,
+      priceFormat: { type: "price", precision: this.places, minMove: 10 ** -this.places },
+    });
+    this.volume = this.chart.addSeries(HistogramSeries, {
+      priceScaleId: "volume",
+      priceFormat: { type: "volume" },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0.18 } });
+    this.markers = createSeriesMarkers(this.candles, []);
+    this.paint();
+  }
+
+  part(name) {
+    const part = document.createElement("div");
+    part.className = name;
+    this.append(part);
+    return part;
+  }
+
+  async load() {
+    try {
+      this.rows = (await this.read({ limit: FIRST_LOAD })).candles;
+    } catch (error) {
+      this.message.textContent = error.message;
+      return;
+    }
+    this.message.textContent = this.rows.length
+      ? ""
+      : "No candles are stored for this timeframe yet. A backfill brings them.";
+    this.draw();
+    this.showEnd();
+    this.describe();
+    await Promise.all([this.readMarkers(), this.watchControls()]);
+    this.follow();
+  }
+
+  read(params) {
+    const query = new URLSearchParams(params);
+    return readJson(`${this.getAttribute("src")}&${query}`);
+  }
+
+  draw() {
+    this.candles.setData(this.rows.map(toBar));
+    this.volume.setData(this.rows.map((row) => this.volumeBar(row)));
+  }
+
+  volumeBar([ms, open, , , close, volume]) {
+    return { time: ms / 1000, value: volume, color: close >= open ? this.upSoft : this.downSoft };
+  }
+
+  showEnd() {
+    const shown = Math.min(this.rows.length, Math.floor(this.clientWidth / 7));
+    this.chart.timeScale().setVisibleLogicalRange({
+      from: this.rows.length - shown,
+      to: this.rows.length + 4,
+    });
+  }
+
+  follow() {
+    this.chart.subscribeCrosshairMove((param) => this.describe(param));
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => this.readOlder(range));
+    this.ends.push(onTheme(() => this.paint()));
+    const bot = this.getAttribute("bot");
+    if (bot) {
+      this.ends.push(onEvent("order.changed", (event) => event.bot_id === Number(bot) && this.soon()));
+    }
+    if (this.hasAttribute("replay")) {
+      this.ends.push(onEvent("decision.made", (event) => event.bot_id === Number(bot) && this.soon()));
+      return;
+    }
+    this.ends.push(onTick(this.getAttribute("symbol"), (tick) => tick.bar && this.grow(tick.bar)));
+    this.ends.push(onEvent("candle.closed", (event) => this.isMine(event) && this.soon()));
+    const resync = () => this.soon();
+    document.body.addEventListener("live:resync", resync);
+    this.ends.push(() => document.body.removeEventListener("live:resync", resync));
+  }
+
+  isMine(event) {
+    const mine = `${event.exchange}:${event.symbol}` === this.getAttribute("symbol");
+    return mine && event.timeframe === this.getAttribute("timeframe");
+  }
+
+  // The forming one-minute candle grows the candle of this timeframe that holds it.
+  grow(bar) {
+    const last = this.rows.at(-1);
+    if (!last) return;
+    const ms = Math.floor(bar.time / this.frameS) * this.frameS * 1000;
+    if (ms < last[0]) return;
+    if (ms === last[0]) {
+      last[2] = Math.max(last[2], bar.high);
+      last[3] = Math.min(last[3], bar.low);
+      last[4] = bar.close;
+      if (this.frameS === 60) last[5] = bar.volume;
+    } else {
+      this.rows.push([ms, bar.open, bar.high, bar.low, bar.close, bar.volume]);
+    }
+    this.candles.update(toBar(this.rows.at(-1)));
+    this.volume.update(this.volumeBar(this.rows.at(-1)));
+    if (!this.hovering) this.describe();
+  }
+
+  // Closed candles, their indicators and new fills; a burst of events is one read.
+  soon() {
+    if (this.waiting) return;
+    this.waiting = setTimeout(async () => {
+      this.waiting = null;
+      if (!this.isConnected) return;
+      await this.readNewest().catch(() => {});
+    }, REFRESH_MS);
+  }
+
+  async readNewest() {
+    const from = this.rows.at(-1)?.[0] ?? 0;
+    const { candles } = await this.read({ from: from - 2 * this.frameS * 1000 });
+    const known = new Map(this.rows.map((row, index) => [row[0], index]));
+    for (const row of candles) {
+      const index = known.get(row[0]);
+      const newest = this.rows.at(-1)?.[0] ?? 0;
+      if (index === undefined && row[0] < newest) continue;
+      if (index === undefined) this.rows.push(row);
+      else this.rows[index] = row;
+      this.candles.update(toBar(row), row[0] < newest);
+      this.volume.update(this.volumeBar(row), row[0] < newest);
+    }
+    await Promise.all([this.readMarkers(), this.readIndicators()]);
+    this.describe();
+  }
+
+  async readOlder(range) {
+    if (!range || range.from > NEAR_EDGE || this.reading || this.reachedStart) return;
+    this.reading = true;
+    try {
+      const before = this.rows[0]?.[0];
+      const { candles } = await this.read({ limit: OLDER_LOAD, to: before });
+      this.reachedStart = candles.length === 0;
+      if (candles.length) {
+        this.rows = [...candles, ...this.rows];
+        this.draw();
+        await Promise.all([this.readMarkers(), this.readIndicators()]);
+      }
+    } finally {
+      this.reading = false;
+    }
+  }
+
+  async readMarkers() {
+    const source = this.getAttribute("markers-src");
+    if (!source || !this.rows.length) return;
+    const { fills } = await readJson(`${source}?from=${this.rows[0][0]}`);
+    this.fills = fills;
+    this.placeMarkers();
+  }
+
+  placeMarkers() {
+    this.markers.setMarkers(
+      this.fills.map(({ at_ms: ms, side }) => ({
+        time: Math.floor(ms / 1000 / this.frameS) * this.frameS,
+        position: side === "BUY" ? "belowBar" : "aboveBar",
+        shape: side === "BUY" ? "arrowUp" : "arrowDown",
+        color: color(side === "BUY" ? "--up" : "--down"),
+        size: 1.1,
+      })),
+    );
+  }
+
+  async watchControls() {
+    const controls = document.getElementById(this.getAttribute("controls"));
+    if (!controls) return;
+    const changed = (event) => this.switchIndicator(event.target);
+    controls.addEventListener("change", changed);
+    this.ends.push(() => controls.removeEventListener("change", changed));
+    const boxes = [...controls.querySelectorAll("[data-indicator]:checked")];
+    for (const box of boxes) await this.switchIndicator(box);
+  }
+
+  async switchIndicator(box) {
+    const id = box.dataset.indicator;
+    if (!id) return;
+    for (const { series } of this.indicators.get(id)?.lines ?? []) this.chart.removeSeries(series);
+    this.indicators.delete(id);
+    if (!box.checked) {
+      this.describe();
+      return;
+    }
+    const used = new Set([...this.indicators.values()].map((shown) => shown.colorIndex));
+    let colorIndex = 1;
+    while (used.has(colorIndex) && colorIndex < LINE_COLORS) colorIndex += 1;
+    const { src, title, pane } = box.dataset;
+    const indicator = { src, title, pane, colorIndex, lines: [], values: new Map() };
+    this.indicators.set(id, indicator);
+    await this.readIndicator(indicator);
+    this.describe();
+  }
+
+  readIndicators() {
+    return Promise.all([...this.indicators.values()].map((shown) => this.readIndicator(shown)));
+  }
+
+  async readIndicator(indicator) {
+    if (!this.rows.length) return;
+    const to = this.rows.at(-1)[0] + 1;
+    const { lines } = await readJson(`${indicator.src}?from=${this.rows[0][0]}&to=${to}`);
+    const names = Object.keys(lines);
+    if (!indicator.lines.length) this.addLines(indicator, names);
+    for (const { name, series } of indicator.lines) {
+      const points = lines[name].map(([ms, value]) => ({ time: ms / 1000, value }));
+      indicator.values.set(name, new Map(points.map(({ time, value }) => [time, value])));
+      series.setData(points);
+    }
+  }
+
+  addLines(indicator, names) {
+    const { HistogramSeries, LineSeries } = window.LightweightCharts;
+    const pane = indicator.pane === "own" ? this.chart.panes().length : 0;
+    indicator.lines = names.map((name, index) => {
+      const isBars = name.startsWith("hist");
+      const token = `--line-${((indicator.colorIndex - 1 + (pane ? index : 0)) % LINE_COLORS) + 1}`;
+      const precision = pane ? 2 : this.places;
+      const series = this.chart.addSeries(
+        isBars ? HistogramSeries : LineSeries,
+        {
+          color: color(token, isBars ? 0.4 : 1),
+          lineWidth: 1.5,
+          lineStyle: !pane && index > 0 && names.length > 1 ? 2 : 0,
+          lastValueVisible: Boolean(pane) && !isBars,
+          priceLineVisible: false,
+          crosshairMarkerVisible: false,
+          priceFormat: { type: "price", precision, minMove: 10 ** -precision },
+        },
+        pane,
+      );
+      return { name, series, token };
+    });
+    if (pane) this.chart.panes()[pane]?.setHeight(96);
+  }
+
+  paint() {
+    this.upSoft = color("--up", 0.28);
+    this.downSoft = color("--down", 0.28);
+    this.chart.applyOptions(look());
+    const [up, down] = [color("--up"), color("--down")];
+    this.candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
+    this.volume.setData(this.rows.map((row) => this.volumeBar(row)));
+    for (const { lines } of this.indicators.values()) {
+      for (const { name, series, token } of lines) {
+        series.applyOptions({ color: color(token, name.startsWith("hist") ? 0.4 : 1) });
+      }
+    }
+    this.placeMarkers();
+  }
+
+  // The candle under the cursor, else the newest, in words and digits.
+  describe(param) {
+    this.hovering = param?.time !== undefined;
+    const time = param?.time ?? (this.rows.at(-1)?.[0] ?? 0) / 1000;
+    const row = this.hovering ? this.rows.find(([ms]) => ms / 1000 === time) : this.rows.at(-1);
+    if (!row) {
+      this.legend.replaceChildren();
+      return;
+    }
+    const [, open, high, low, close, volume] = row;
+    const change = open ? close / open - 1 : 0;
+    const tone = change >= 0 ? "up" : "down";
+    const facts = [["O", open], ["H", high], ["L", low], ["C", close]].map(([name, value]) =>
+      fact(name, fixed(value, this.places), tone),
+    );
+    facts.push(fact("", signedPercent(change), tone), fact("Vol", compact(volume)));
+    for (const indicator of this.indicators.values()) facts.push(...this.valuesAt(indicator, time));
+    for (const fill of this.fills) {
+      if (Math.floor(fill.at_ms / 1000 / this.frameS) * this.frameS !== time || !this.hovering) continue;
+      facts.push(fact(fill.side, `${fill.qty} @ ${fill.price}`, fill.side === "BUY" ? "up" : "down"));
+    }
+    this.legend.replaceChildren(...facts);
+  }
+
+  valuesAt(indicator, time) {
+    return indicator.lines.map(({ name, token }) => {
+      const values = indicator.values.get(name);
+      const value = values?.get(time) ?? (this.hovering ? undefined : [...(values?.values() ?? [])].at(-1));
+      const places = indicator.pane === "own" ? 2 : this.places;
+      const label = indicator.lines.length > 1 ? `${indicator.title} ${name}` : indicator.title;
+      const part = fact(label, fixed(value, places));
+      part.style.color = `var(${token})`;
+      return part;
+    });
+  }
+}
+
+function fact(name, value, tone = "") {
+  const part = document.createElement("span");
+  const label = document.createElement("i");
+  label.textContent = name;
+  const number = document.createElement("span");
+  number.className = tone;
+  number.textContent = value;
+  part.append(label, name ? " " : "", number);
+  return part;
+}
+
+customElements.define("candle-chart", CandleChart);
