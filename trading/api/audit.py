@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,7 +20,7 @@ from rest_framework.views import APIView
 from config import clock
 from config.permissions import person
 from config.query_params import optional_choice
-from config.rendering import to_json
+from config.rendering import instant, to_json
 from trading import access, services
 from trading.api.filters import FROM, TO, time_filter
 from trading.models import AuditEvent
@@ -111,6 +112,8 @@ def _cell(value: object) -> object:
     """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
     if value is None or isinstance(value, int):
         return "" if value is None else value
+    if isinstance(value, datetime):
+        return instant(value)
     text = value if isinstance(value, str) else to_json(value).decode()
     return f"'{text}" if text[:1] in _FORMULA else text
 

@@ -154,7 +154,8 @@ class BotDecisionsView(ListAPIView[DecisionRecord]):
     serializer_class = DecisionSerializer
 
     def get_queryset(self) -> QuerySet[DecisionRecord]:
-        return queries.decisions(self.kwargs["bot_id"]).filter(
+        bot = services.get_bot(self.kwargs["bot_id"])  # 404 rather than an empty list
+        return queries.decisions(bot.pk).filter(
             **symbol_filter(self.request),
             **choice_filter(self.request, "action", DecisionRecord.Action.values),
             **time_filter(self.request, "decided_at"),

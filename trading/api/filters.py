@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from config.query_params import optional_choice, optional_instant, optional_number
 from marketdata.queries import resolve_symbol
+from trading import services
 from trading.order_state import LIVE, WORKING, OrderStatus
 
 BOT = OpenApiParameter("bot", int, description="Only this bot, by id.")
@@ -25,8 +26,9 @@ def bot_filter(request: Request) -> dict[str, Any]:
 
 
 def bot_of(request: Request) -> int | None:
-    """The id in `?bot=`, or None for all bots."""
-    return optional_number(request.query_params, "bot", lowest=1)
+    """The id in `?bot=`, or None for all bots; an unknown one is a 404, not an empty answer."""
+    bot_id = optional_number(request.query_params, "bot", lowest=1)
+    return None if bot_id is None else services.get_bot(bot_id).pk
 
 
 def symbol_filter(request: Request) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -37,6 +36,13 @@ class LoginLocked(Refusal):
 
     code = "LOGIN_LOCKED"
     status = 429
+
+
+class LoginFailed(Refusal):
+    """Name or password: which of them isn't told."""
+
+    code = "AUTHENTICATION_FAILED"
+    status = 401
 
 
 class LoginView(APIView):
@@ -136,7 +142,7 @@ def _authenticate(request: Request, credentials: dict[str, Any]) -> Any:
     except ValidationError as error:
         raise LoginLocked(" ".join(error.messages)) from None
     if user is None or not user.is_active:
-        raise AuthenticationFailed("The name or the password is wrong.")
+        raise LoginFailed("The name or the password is wrong.")
     return user
 
 

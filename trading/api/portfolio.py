@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from config.query_params import optional_ms, whole_number
 from config.rendering import json_response, to_json
-from trading import access, queries
+from trading import access, queries, services
 from trading.api.filters import BOT, FROM, TO, bot_of
 from trading.serializers.orders import PositionSerializer
 from trading.serializers.portfolio import (
@@ -77,7 +77,9 @@ class PositionsView(APIView):
 
 
 def _portfolio(bot_id: int | None) -> dict[str, Any]:
-    return {"bot_id": bot_id, **PortfolioSerializer(queries.portfolio_now(bot_id)).data}
+    if bot_id is not None:
+        services.get_bot(bot_id)  # 404 rather than an empty portfolio
+    return {**PortfolioSerializer(queries.portfolio_now(bot_id)).data, "bot_id": bot_id}
 
 
 def _point(point: queries.EquityPoint) -> dict[str, Any]:

@@ -39,19 +39,22 @@ class EquityCurveSerializer(ApiSerializer):
 
 
 class MetricSerializer(ApiSerializer):
-    """One measure: null with a reason where it isn't defined."""
+    """One measure: null where it isn't defined, and `reason` says why."""
 
     name = serializers.CharField()
     title = serializers.CharField()
     value = serializers.FloatField(allow_null=True)
     unit = serializers.CharField()
     formula = serializers.CharField()
-    n = serializers.IntegerField()
-    reason = serializers.CharField(allow_null=True)
+    n = serializers.IntegerField(help_text="Sample size.")
+    reason = serializers.CharField()
 
 
 class PerformanceSerializer(ApiSerializer):
     """The metric set; `version` names the formulas, so that numbers stay comparable."""
 
-    version = serializers.CharField()
+    version = serializers.IntegerField()
+    equity_points = serializers.IntegerField()
+    days = serializers.IntegerField()
+    trades = serializers.IntegerField()
     metrics = MetricSerializer(many=True)
