@@ -20,7 +20,7 @@ from strategies import queries as strategy_queries
 from strategies import registry
 from strategies.protocol import Exits, Params, Strategy
 from trading import events
-from trading.costs import BPS, ONE, Filters, Terms
+from trading.costs import BPS, ONE, Filters, Terms, assumed_price
 from trading.errors import LeaseLost
 from trading.knobs import Knobs
 from trading.models import Bot, DecisionRecord, Order, PortfolioSnapshot, Position
@@ -118,7 +118,8 @@ class Books:
     @property
     def equity(self) -> Decimal:
         """Cash plus positions at their last price."""
-        return self.bot.cash + sum((lane.value for lane in self.lanes), ZERO)
+        values = (lane.value for lane in self.lanes)
+        return sum(values, start=Decimal(self.bot.cash))
 
     @property
     def reserved(self) -> Decimal:
@@ -127,12 +128,11 @@ class Books:
 
     def pending_buys(self, lane: Lane) -> Decimal:
         """Most that the working buys of a lane may still cost."""
-        dearest = self.terms.half_spread_bps + self.terms.slippage_bps + self.terms.fee_taker_bps
+        fee = ONE + self.terms.fee_taker_bps / BPS
+        taken = assumed_price(lane.last_price, self.terms, lane.filters.price_tick)
         return sum(
             (
-                (order.qty - order.filled_qty)
-                * (order.price or lane.last_price)
-                * (ONE + dearest / BPS)
+                (order.qty - order.filled_qty) * (order.price or taken) * fee
                 for order in lane.orders
                 if order.side == "BUY"
             ),

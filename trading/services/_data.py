@@ -13,7 +13,7 @@ from trading.services._audit import record
 
 def retry_dead_letter(*, letter_id: int, by: User | None, now: datetime) -> DeadLetter:
     """Try once more to store what could not be stored."""
-    letter = marketdata_services.retry_dead_letter(dead_letter_id=letter_id, now=now)
+    letter = marketdata_services.retry_dead_letter(letter_id=letter_id, now=now)
     record(
         action="dead_letter.retried",
         subject=f"dead_letter:{letter_id}",
