@@ -9,13 +9,15 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.db import close_old_connections
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from config import clock
 from config.bus import EVENTS_GROUP
 from config.query_params import optional_number
 from config.rendering import OrjsonRenderer, to_json
@@ -77,26 +79,39 @@ class SseView(APIView):
         response.headers["X-Accel-Buffering"] = "no"
         return response
 
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(final, Response):
+            # A refusal is JSON, whatever the client hoped for.
+            final.accepted_renderer = OrjsonRenderer()
+            final.accepted_media_type = OrjsonRenderer.media_type
+        return final
+
 
 async def stream(*, wanted: Mapping[str, int | None], caller: Caller) -> AsyncIterator[bytes]:
     """Frames until the client goes or its login ends; a comment each 15 s keeps proxies awake."""
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(EVENTS_GROUP, channel)
     mailbox = Mailbox()
-    listening = asyncio.create_task(_listen(mailbox, wanted))
-    checked_at = asyncio.get_running_loop().time()
+    listening = asyncio.create_task(_listen(layer, channel, mailbox, wanted))
+    checked_at = clock.mono()
     try:
-        yield b": welcome\n\n"
+        yield b": welcome\n\n"  # from here on nothing is missed
         while True:
             frame = await _next_frame(mailbox)
-            now = asyncio.get_running_loop().time()
-            if now - checked_at > RECHECK_S:
-                checked_at = now
+            if clock.mono() - checked_at > RECHECK_S:
+                checked_at = clock.mono()
                 if not await caller.may(access.VIEW):
                     return
             yield frame
     finally:
         listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        with contextlib.suppress(asyncio.CancelledError):
             await listening
+        await layer.group_discard(EVENTS_GROUP, channel)
 
 
 async def _next_frame(mailbox: Mailbox) -> bytes:
@@ -109,17 +124,13 @@ async def _next_frame(mailbox: Mailbox) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (event.encode(), to_json(data))
 
 
-async def _listen(mailbox: Mailbox, wanted: Mapping[str, int | None]) -> None:
-    layer = get_channel_layer()
-    channel = await layer.new_channel()
-    try:
-        await layer.group_add(EVENTS_GROUP, channel)
-        while True:
-            message = await layer.receive(channel)
-            if message["event"] in PAYLOADS and concerns(message["data"], wanted):
-                mailbox.put(message)
-    finally:
-        await layer.group_discard(EVENTS_GROUP, channel)
+async def _listen(
+    layer: Any, channel: str, mailbox: Mailbox, wanted: Mapping[str, int | None]
+) -> None:
+    while True:
+        message = await layer.receive(channel)
+        if message["event"] in PAYLOADS and concerns(message["data"], wanted):
+            mailbox.put(message)
 
 
 def concerns(data: Mapping[str, Any], wanted: Mapping[str, int | None]) -> bool:
