@@ -77,27 +77,29 @@ def configure_logging(*, level: str, fmt: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "line": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": shared,
-                    "processors": [
-                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        renderer,
-                    ],
-                }
-            },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {
-                # At DEBUG ccxt logs the API key header and the signature.
-                "ccxt": {"level": "INFO"},
-                "urllib3": {"level": "INFO"},
-                "django.server": {"level": "WARNING"},
-            },
-        }
-    )
+    logging.config.dictConfig(_logging(level=level, shared=shared, renderer=renderer))
+
+
+def _logging(*, level: str, shared: list[Any], renderer: Any) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # At DEBUG ccxt logs the API key header and the signature.
+            "ccxt": {"level": "INFO"},
+            "urllib3": {"level": "INFO"},
+            "django.server": {"level": "WARNING"},
+        },
+    }
