@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
-from config import clock
+from config import bus, clock
 from config.seeding import first_login_file, seed
 from trading.access import ADMIN
 
 
 def prepare(say: Callable[[str], object]) -> None:
     """Bring the stores up to date, one line for each step. Repeating it changes nothing."""
+    if settings.ENV.redis_url:
+        _check_bus()
     say(f"Database: {_database_name()}")
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
@@ -32,6 +35,15 @@ def login_hint() -> str:
     if first_login.exists():
         return f"Log in as {ADMIN} with the password {first_login.read_text().strip()}"
     return f"Log in as {ADMIN}; for a new password: python manage.py changepassword {ADMIN}"
+
+
+def _check_bus() -> None:
+    from redis.exceptions import RedisError  # 46 MB that the checks of other commands need not
+
+    try:
+        bus.client().ping()
+    except RedisError as error:
+        raise SystemExit(f"The bus of REDIS_URL does not answer: {error}") from None
 
 
 def _database_name() -> str:

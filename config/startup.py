@@ -54,8 +54,8 @@ def _lock(path: Path) -> IO[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip()
+        file.close()
+        holder = path.read_text().strip()
         raise SystemExit(f"Countersign is already running on {path.parent} ({holder}).") from None
     file.truncate(0)
     file.write(f"process {os.getpid()}, {_address()}")
@@ -71,6 +71,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except OSError as error:
+        listener.close()
         if error.errno != errno.EADDRINUSE:
             raise SystemExit(f"Can't listen on {host} port {port}: {error.strerror}.") from None
         raise SystemExit(
