@@ -50,6 +50,11 @@ def sell_price(reference: Decimal, bps: Decimal, tick: Decimal) -> Decimal:
     return max(floor_to(reference * (ONE - bps / BPS), tick), tick)
 
 
+def assumed_price(reference: Decimal, terms: Terms, tick: Decimal) -> Decimal:
+    """What a taker pays where no quote is known, before the fee."""
+    return buy_price(reference, terms.half_spread_bps + terms.slippage_bps, tick)
+
+
 def fee(*, qty: Decimal, price: Decimal, bps: Decimal) -> Decimal:
     """Fee in the quote asset, rounded up at the 8th decimal as exchanges do."""
     return ceil_to(qty * price * bps / BPS, Decimal("0.00000001"))

@@ -24,8 +24,8 @@ class Denial(StrEnum):
     PRICE_NOT_ON_TICK = "price_not_on_tick"
     BELOW_MIN_QTY = "below_min_qty"
     BELOW_MIN_NOTIONAL = "below_min_notional"
-    MAX_POSITION_REACHED = "max_position_reached"
     MAX_EXPOSURE_REACHED = "max_exposure_reached"
+    MAX_POSITION_REACHED = "max_position_reached"
     CASH_INSUFFICIENT = "cash_insufficient"
     POSITION_INSUFFICIENT = "position_insufficient"
 
@@ -107,10 +107,10 @@ def check_buy(*, qty: Decimal, account: Account, limits: Limits, filters: Filter
     )
     if refused:
         return refused
-    if account.position_value + notional > limits.max_position * account.equity:
-        return Denial.MAX_POSITION_REACHED
     if account.exposure + notional > limits.max_exposure * account.equity:
         return Denial.MAX_EXPOSURE_REACHED
+    if account.position_value + notional > limits.max_position * account.equity:
+        return Denial.MAX_POSITION_REACHED
     if notional > account.free_cash:
         return Denial.CASH_INSUFFICIENT
     return None

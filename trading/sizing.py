@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading.costs import BPS, ONE, Filters, Terms, floor_to
+from trading.costs import Filters, Terms, affordable_qty, assumed_price
 from trading.risk import Account, Denial, Limits
 
 
@@ -22,17 +22,22 @@ def size_entry(
 ) -> Sized:
     """Quantity for `wanted` quote value, cut to what position, exposure and cash allow.
 
-    The price of an entry isn't known yet, so a buffer of spread, slippage and fee is kept:
-    floor(cash / price) must still hold when the fill comes.
+    The price of an entry isn't known yet, so it is counted as a taker would pay it now, with
+    spread, slippage, tick and fee: floor(cash / price) must still hold when the fill comes.
+    Of limits that leave the same room the widest is named: exposure, then position, then cash.
     """
     rooms = {
-        Denial.MAX_POSITION_REACHED: limits.max_position * account.equity - account.position_value,
         Denial.MAX_EXPOSURE_REACHED: limits.max_exposure * account.equity - account.exposure,
+        Denial.MAX_POSITION_REACHED: limits.max_position * account.equity - account.position_value,
         Denial.CASH_INSUFFICIENT: account.free_cash,
     }
     tightest = min(rooms, key=lambda denial: rooms[denial])
     bound = rooms[tightest] < wanted
     value = max(min(wanted, rooms[tightest]), Decimal(0))
-    buffer_bps = terms.half_spread_bps + terms.slippage_bps + terms.fee_taker_bps
-    price = account.price * (ONE + buffer_bps / BPS)
-    return Sized(floor_to(value / price, filters.qty_step), tightest if bound else None)
+    qty = affordable_qty(
+        cash=value,
+        price=assumed_price(account.price, terms, filters.price_tick),
+        fee_bps=terms.fee_taker_bps,
+        step=filters.qty_step,
+    )
+    return Sized(qty, tightest if bound else None)
