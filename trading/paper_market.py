@@ -100,14 +100,18 @@ def _limit_price(
 ) -> tuple[Decimal, bool] | None:
     if order.price is None:
         raise ValueError("a limit order has a price")
+    crossed = False
     if not order.rested:
         taken = _taker_price(order.buy, market.open, market, terms, filters)
         if (taken <= order.price) if order.buy else (taken >= order.price):
             return taken, False
+        # It met the other side as it came: slippage cost it the price, but it never waited.
+        met = (market.ask if order.buy else market.bid) or market.open
+        crossed = (met < order.price) if order.buy else (met > order.price)
     low = market.low if market.ask is None else market.ask
     high = market.high if market.bid is None else market.bid
     through = low < order.price if order.buy else high > order.price
-    return (order.price, True) if through else None
+    return (order.price, not crossed) if through else None
 
 
 def _taker_price(
