@@ -7,10 +7,12 @@ the average cost of what was sold. Cash plus inventory at cost is conserved.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 ZERO = Decimal(0)
 STORED = Decimal("1e-18")  # what the columns keep, so that a refold gives the same digits
+# The default of 28 digits is too few for 18 decimals of a coin that costs billions.
+_WIDE = Context(prec=60)
 
 
 class Oversold(Exception):
@@ -52,7 +54,8 @@ class Filled:
 
 def apply_fill(holding: Holding, fill: Filled) -> Holding:
     """The holding after `fill`. Raises Oversold rather than going short."""
-    return _bought(holding, fill) if fill.buy else _sold(holding, fill)
+    with localcontext(_WIDE):
+        return _bought(holding, fill) if fill.buy else _sold(holding, fill)
 
 
 def _bought(holding: Holding, fill: Filled) -> Holding:
