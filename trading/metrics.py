@@ -15,6 +15,7 @@ DAY_MS = 86_400_000
 DAYS_PER_YEAR = 365  # spot crypto is open every day
 MIN_DAYS = 30  # daily returns needed before a yearly figure means anything
 MIN_TRADES = 5
+ROUNDING = 1e-12  # a deviation of daily returns that equal returns have from rounding alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,9 @@ def _daily_metrics(daily: Sequence[float]) -> list[Metric]:
     volatility = deviation * yearly if not missing else None
     sharpe = None
     if not missing:
-        sharpe = mean / deviation * yearly if deviation > 0 else None
-        missing_sharpe = "" if deviation > 0 else "the returns don't vary"
+        varies = deviation > ROUNDING
+        sharpe = mean / deviation * yearly if varies else None
+        missing_sharpe = "" if varies else "the returns don't vary"
     else:
         missing_sharpe = missing
     basis = f"daily, ddof 1, x sqrt({DAYS_PER_YEAR})"
