@@ -43,7 +43,7 @@ from trading.services._system import (
     start_scheduler,
     stop_scheduler,
 )
-from trading.services._tick import Hints, bots_on, is_silent, tick
+from trading.services._tick import Hints, bots_on, is_silent, tick, watch
 from trading.services._versions import create_version
 
 __all__ = [
@@ -95,4 +95,5 @@ __all__ = [
     "update_bot",
     "use_token",
     "verify_audit",
+    "watch",
 ]

@@ -37,7 +37,18 @@ def tick(*, process: str, now: datetime) -> Hints:
     return Hints(bots=_due_bots(now), jobs=_waiting_jobs(now), sweep=_orders_left(now))
 
 
-def bots_on(*, symbol_id: int, timeframe: str, now: datetime) -> list[int]:
+def watch(*, now: datetime) -> Hints:
+    """The feed's second: its own heartbeat, and beat's work when beat shows no life.
+
+    Beat stays silent for an hour after a clock that jumped back an hour; this does not.
+    """
+    beat_heart(process="feed", now=now)
+    if not is_silent(process="beat", now=now):
+        return Hints(bots=[], jobs=[], sweep=False)
+    return tick(process="feed", now=now)
+
+
+def bots_on(*, symbol_id: int, timeframe: str) -> list[int]:
     """Running live bots that a closed candle concerns."""
     if not _bots_may_run():
         return []
