@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+
+import httpx
+import pytest
 
 from config import clock
 from config.idempotency import LOCK_FOR
-from tests.api.factories import Api, make_api, make_bot, make_symbol
+from tests.api.factories import Api, make_api, make_bot, make_ready_bot, make_symbol
+from tests.conftest import AsgiServer
 from trading import access
-from trading.models import Bot, IdempotencyKey
+from trading.models import AuditEvent, Bot, IdempotencyKey, Order
 
 BOT = {"name": "B", "symbols": ["BTC/USDT"], "timeframe": "1m", "strategy": "buy_and_hold"}
 
@@ -113,3 +118,63 @@ def test_a_denial_is_kept_like_any_other_answer(operator: Api) -> None:
 
     assert first.status_code == again.status_code == 422
     assert again.headers["Idempotent-Replay"] == "true"
+
+
+def test_of_repeats_at_the_same_moment_one_does_the_work(
+    asgi_server: AsgiServer, operator: Api
+) -> None:
+    make_symbol()
+    headers = {"Authorization": f"Bearer {operator.secret}", "Idempotency-Key": "at-once"}
+    url = f"{asgi_server.url}/api/v1/bots"
+
+    def send(_: int) -> httpx.Response:
+        return httpx.post(url, json=BOT, headers=headers, timeout=20)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(16)))
+
+    made = [answer for answer in answers if answer.status_code == 201]
+    assert Bot.objects.count() == 1
+    assert len({answer.content for answer in made}) == 1
+    assert sum("Idempotent-Replay" not in answer.headers for answer in made) == 1
+    assert {answer.status_code for answer in answers} <= {201, 409}
+
+
+def test_of_placements_at_the_same_moment_one_order_comes(
+    asgi_server: AsgiServer, operator: Api
+) -> None:
+    bot = make_ready_bot()
+    body = {"bot_id": bot.pk, "symbol": "BTC/USDT", "side": "BUY", "qty": "0.01"}
+    intent = operator.post("orders/intents", body).json()
+    headers = {"Authorization": f"Bearer {operator.secret}"}
+    url = f"{asgi_server.url}/api/v1/orders/place"
+
+    def send(number: int) -> httpx.Response:
+        key = {"Idempotency-Key": f"try-{number % 3}"}
+        return httpx.post(
+            url, json={"intent_id": intent["id"]}, headers={**headers, **key}, timeout=20
+        )
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(send, range(9)))
+
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert Order.objects.count() == 1
+    assert AuditEvent.objects.filter(action="order.claimed").count() == 1
+
+
+def test_a_bug_rolls_the_work_back_and_frees_the_key(
+    operator: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_symbol()
+    operator.client.raise_request_exception = False
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("after the bot was made")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trading.api.bots.BotSerializer", broken)
+        answer = operator.post("bots", BOT, key="k1")
+
+    assert (answer.status_code, Bot.objects.count()) == (500, 0)
+    assert operator.post("bots", BOT, key="k1").status_code == 201

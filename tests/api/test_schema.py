@@ -1,0 +1,153 @@
+"""The OpenAPI document says what the server does: each answer is held against its schema."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.urls import get_resolver
+from jsonschema import Draft202012Validator
+
+from config import clock
+from config.api_docs import document
+from config.schema import WRITES
+from marketdata.indicators import Spec
+from marketdata.models import DeadLetter
+from marketdata.services import drawings, subscribe_indicators
+from marketdata.timeframes import Timeframe
+from tests.access.walk import routes
+from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
+from tests.api.test_portfolio import make_snapshot
+from trading import services
+from trading.models import Order
+
+BTC = {"symbol": "BTCUSDT"}
+MINUTES = {**BTC, "interval": "1m"}
+QUERY: dict[str, dict[str, str]] = {
+    "/api/v1/candles": MINUTES,
+    "/api/v1/market/ohlcv": {**BTC, "timeframe": "1m"},
+    "/api/v1/indicators": {**MINUTES, "name": "sma"},
+}
+NOT_JSON = {"/api/v1/sse", "/api/v1/audit/export"}
+
+
+@pytest.fixture
+def seeded(admin: Api) -> dict[str, Any]:
+    """One of everything, and the ids that fill the paths."""
+    bot = make_ready_bot()
+    symbol = make_symbol()
+    sma = Spec.of("sma", {})
+    subscribe_indicators(symbol=symbol, timeframe=Timeframe.M1, specs=[sma])
+    order = make_order(admin, bot)
+    fill(order["id"])
+    admin.post(f"bots/{bot.pk}/cycle")
+    make_snapshot(bot, minutes_ago=5, equity="10000")
+    make_snapshot(bot)
+    job = admin.post(f"bots/{bot.pk}/start").json()["job"]
+    admin.post("strategies/trend_ema/versions", {"params": {"fast": 8}})
+    point = {"time": 1704067200000, "price": 1.5}
+    drawing = drawings.create_annotation(
+        symbol=symbol, shape_type="text", points=[point], by=admin.user, now=clock.now()
+    )
+    DeadLetter.objects.create(
+        kind="candle", digest="d", source="x", payload=[1], reason="odd", at=clock.now()
+    )
+    return {
+        "bot_id": bot.pk,
+        "order_id": order["id"],
+        "job_id": job["id"],
+        "annotation_id": drawing.pk,
+        "strategy": "trend_ema",
+    }
+
+
+def fill(order_id: int) -> None:
+    """A fill by the books' own verb: position and open trade come from it."""
+    order = Order.objects.select_related("bot", "symbol").get(pk=order_id)
+    report = services.FillReport(
+        exchange_fill_id="f1",
+        qty=Decimal("0.01"),
+        price=Decimal(50_000),
+        fee=Decimal("0.5"),
+        fee_asset="USDT",
+        maker=False,
+        at=clock.now(),
+    )
+    services.apply_fills(order=order, reports=[report], now=clock.now())
+
+
+def read_paths() -> list[str]:
+    paths: dict[str, Any] = document()["paths"]
+    return [path for path, each in paths.items() if "get" in each and path not in NOT_JSON]
+
+
+def test_the_document_is_valid_and_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn")
+
+    assert "openapi: 3.1.0" in capsys.readouterr().out
+
+
+def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str, Any]) -> None:
+    for path in read_paths():
+        url = path.removeprefix("/api/v1/").format(**seeded)
+
+        answer = admin.get(url, **QUERY.get(path, {}))
+
+        assert answer.status_code == 200, (path, answer.content)
+        body = answer.json()
+        assert problems(body, path, "200") == [], path
+        rows = body.get("results", [1]) if isinstance(body, dict) else body
+        assert rows, f"nothing was seeded for {path}, so nothing was proved"
+
+
+def test_every_refusal_has_the_shape_that_is_written(console: None) -> None:
+    ids = {"bot_id": 1, "order_id": 1, "job_id": 1, "annotation_id": 1, "strategy": "x"}
+    for path in read_paths():
+        answer = Api().get(path.removeprefix("/api/v1/").format(**ids))
+
+        assert answer.status_code == 401, path
+        assert problems(answer.json(), path, "401") == [], path
+
+
+def problems(body: object, path: str, status: str) -> list[str]:
+    """Where a body differs from its schema; a field that isn't named there counts too."""
+    response = document()["paths"][path]["get"]["responses"][status]
+    schema = response["content"]["application/json"]["schema"]
+    shapes = document()["components"]["schemas"]
+    closed = {name: _closed(shape) for name, shape in shapes.items()}
+    validator = Draft202012Validator({**schema, "components": {"schemas": closed}})
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") == "object" and "additionalProperties" not in schema:
+        return {**schema, "additionalProperties": False}
+    return schema
+
+
+def test_every_write_takes_a_key_and_lists_its_refusals() -> None:
+    for path, operations in document()["paths"].items():
+        for method in set(operations) & set(WRITES):
+            names = [each["name"] for each in operations[method]["parameters"]]
+            assert "Idempotency-Key" in names, path
+            refusals = {"400", "401", "403", "409", "422", "429"}
+            assert refusals <= set(operations[method]["responses"]), path
+
+
+def test_the_document_names_every_versioned_route_once() -> None:
+    listed = set(document()["paths"])
+    served = {
+        route.pattern
+        for route in routes(get_resolver())
+        if route.pattern.startswith("/api/v1/") and not route.pattern.endswith(("/docs", "/schema"))
+    }
+    assert {path.replace("{", "<").replace("}", ">") for path in listed} == served - {
+        "/api/v1/health"
+    }
+
+
+def test_the_document_is_for_people_of_the_console(viewer: Api) -> None:
+    assert viewer.get("schema").json()["info"]["title"] == "Countersign"
+    assert Api().get("schema").status_code == 401
