@@ -116,7 +116,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         yield started
     finally:
         started.end()
-    assert not started.said("Traceback"), "\n".join(started.lines)
+    assert not started.said("Traceback"), "\n" + "\n".join(started.lines)
 
 
 # The tests below are one story about one console, in this order.
@@ -170,6 +170,7 @@ def test_every_killed_process_comes_back(console: Console) -> None:
 
 def test_a_killed_supervisor_leaves_no_process_and_no_lock(console: Console) -> None:
     console.process.kill()
+    console.process.wait()
 
     wait_for(lambda: console.processes() == [])
     console.reader.join()
