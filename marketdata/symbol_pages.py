@@ -70,7 +70,6 @@ class SymbolRow:
             return None
         return (quote.ask - quote.bid) / (quote.ask + quote.bid) * 2 * 10_000
 
-
     @property
     def turnover(self) -> float | None:
         """Of 24 hours, in the quote asset, so that symbols compare."""
@@ -129,6 +128,13 @@ def series_states(symbol: Symbol, now_ms: int) -> list[SeriesState]:
         queries.gaps(symbol=symbol, status=FeedGap.Status.OPEN).values_list("timeframe", flat=True)
     )
     return [_series_state(symbol, timeframe, gaps, now_ms) for timeframe in Timeframe]
+
+
+def first_timeframe(symbol: Symbol) -> Timeframe:
+    """The timeframe that a chart begins with: one that has candles, five minutes at best."""
+    order = sorted(Timeframe, key=lambda one: one != Timeframe.M5)
+    stored = (one for one in order if store.latest_open_ms(symbol.pk, one) is not None)
+    return next(stored, Timeframe.M5)
 
 
 def default_indicators() -> list[Spec]:

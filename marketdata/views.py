@@ -20,6 +20,7 @@ from marketdata.models import DeadLetter, IndicatorSpec, Symbol
 from marketdata.symbol_pages import (
     SymbolFilter,
     default_indicators,
+    first_timeframe,
     series_states,
     symbol_row,
     symbol_rows,
@@ -47,7 +48,8 @@ def symbols(request: Request) -> HttpResponse:
 @permission_required(access.VIEW, raise_exception=True)
 def symbol(request: Request, exchange: str, name: str) -> HttpResponse:
     found = queries.resolve_symbol(f"{exchange}:{name}")
-    timeframe = queries.timeframe_of(request.GET.get("timeframe", "5m"))
+    asked = request.GET.get("timeframe")
+    timeframe = queries.timeframe_of(asked) if asked else first_timeframe(found)
     context = {
         "symbol": found,
         "timeframe": timeframe,

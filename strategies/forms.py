@@ -78,7 +78,8 @@ def _numeric_part(details: Schema) -> Schema:
 
 
 def _help(details: Schema) -> str:
-    return " ".join(part for part in (details.get("description", ""), _bounds(details)) if part)
+    words = str(details.get("description", "")).rstrip(".")
+    return " ".join(part for part in (f"{words}." if words else "", _bounds(details)) if part)
 
 
 def _bounds(details: Schema) -> str:

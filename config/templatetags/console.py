@@ -146,6 +146,16 @@ def at_minute(value: object) -> str:
 
 
 @register.filter
+def moment(value: object) -> str:
+    """An instant in UTC as short as it may be: 14:05 today, else 20 Nov 14:05."""
+    found = clock.from_ms(value) if isinstance(value, int) and value > 0 else value
+    if not isinstance(found, datetime):
+        return UNKNOWN
+    today = found.date() == clock.now().date()
+    return f"{found:%H:%M}" if today else f"{found.day} {found:%b %H:%M}"
+
+
+@register.filter
 def at_iso(value: object) -> str:
     """An instant for a form's datetime-local field."""
     return at_minute(value).replace(" ", "T").replace(UNKNOWN, "")

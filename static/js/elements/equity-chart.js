@@ -3,6 +3,12 @@
 import { color, look, onTheme, readJson } from "../charts.js";
 import { fixed, signedPercent } from "../format.js";
 
+// Zero stays on top, and a drawdown of nothing doesn't fill the pane.
+function fromZeroDown(original) {
+  const lowest = original()?.priceRange.minValue ?? 0;
+  return { priceRange: { minValue: Math.min(lowest, -0.002), maxValue: 0 } };
+}
+
 class EquityChart extends HTMLElement {
   connectedCallback() {
     this.points = [];
@@ -40,6 +46,7 @@ class EquityChart extends HTMLElement {
         lineWidth: 1,
         invertFilledArea: true,
         priceLineVisible: false,
+        autoscaleInfoProvider: fromZeroDown,
         priceFormat: { type: "custom", minMove: 0.0001, formatter: (value) => signedPercent(value, 1) },
       },
       1,
@@ -82,6 +89,7 @@ class EquityChart extends HTMLElement {
 
   paint() {
     this.chart.applyOptions(look());
+    this.chart.timeScale().applyOptions({ secondsVisible: true });
     const [up, down] = [color("--up"), color("--down")];
     this.equity.applyOptions({
       topLineColor: up,
