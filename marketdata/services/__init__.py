@@ -4,9 +4,21 @@ from marketdata.services._backfill import BackfillResult, backfill_candles
 from marketdata.services._candles import IngestResult, ingest_candles, retry_dead_letter
 from marketdata.services._circuits import ask
 from marketdata.services._gaps import mark_absent, note_gaps
-from marketdata.services._history import FEED_HISTORY, catch_up, load_recent_history
+from marketdata.services._history import (
+    FEED_HISTORY,
+    catch_up,
+    fill_gaps,
+    load_recent_history,
+)
 from marketdata.services._imports import BadLine, ImportSummary, import_candles
 from marketdata.services._indicators import refresh_indicators, subscribe_indicators
+from marketdata.services._leases import (
+    LEASE_S,
+    claim_lease,
+    lease_holder,
+    release_lease,
+)
+from marketdata.services._letters import set_aside
 from marketdata.services._symbols import (
     SymbolSync,
     recorded_symbol,
@@ -36,6 +48,7 @@ __all__ = [
     "IngestResult",
     "backfill_candles",
     "catch_up",
+    "fill_gaps",
     "import_candles",
     "ingest_candles",
     "load_recent_history",
@@ -47,8 +60,13 @@ __all__ = [
     "subscribe_indicators",
     # tickers
     "store_tickers",
-    # exchanges
+    # exchanges and the feed
+    "LEASE_S",
     "ask",
+    "claim_lease",
+    "lease_holder",
+    "release_lease",
+    "set_aside",
     # drawings
     "change_annotation",
     "create_annotation",

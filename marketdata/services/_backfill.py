@@ -17,6 +17,8 @@ from marketdata.services._circuits import ask
 from marketdata.services._gaps import mark_absent
 from marketdata.timeframes import Timeframe
 
+Progress = Callable[[int, str], None]
+
 # One call stays well below the time limit of a task.
 CALL_S = 10.0
 # Exchanges write their newest candles late: a hole there is no hole yet.
@@ -65,19 +67,19 @@ def backfill_candles(
     to_ms: int,
     now: datetime,
     exchange: Exchange | None = None,
-    progress: Callable[[int, str], None] | None = None,
+    progress: Progress | None = None,
     deadline: float | None = None,
 ) -> BackfillResult:
     """Store the closed candles that open in [from_ms, to_ms) and the holes the exchange has.
 
-    Goes on where an earlier call with the same bounds stopped, for whatever reason. Returns
-    with `done=False` at `deadline` (of clock.mono(); after 10 s unless given). Raises
+    Goes on where an earlier call with the same bounds stopped; one that came to its end is begun
+    anew. Returns with `done=False` at `deadline` (of clock.mono(); in 10 s unless given). Raises
     ExchangeUnavailable when the exchange stays silent; what is stored by then stays.
     """
-    deadline = clock.mono() + CALL_S if deadline is None else deadline
+    until = clock.mono() + CALL_S if deadline is None else deadline
     run = _begin(symbol, timeframe, (from_ms, to_ms), exchange, now)
-    while not run.done and clock.mono() < deadline:
-        _page(run, deadline)
+    while not run.done and clock.mono() < until:
+        _page(run, until)
         if progress:
             progress(_percent(run), f"{symbol} {timeframe}: {run.inserted} candles")
     return BackfillResult(
@@ -104,6 +106,9 @@ def _begin(
         to_ms=end,
         defaults={"cursor_ms": first, "updated_at": now},
     )
+    if row.done:  # asked for once more: exchanges fill some of their holes later
+        row.cursor_ms, row.done = first, False
+        row.save(update_fields=["cursor_ms", "done"])
     return _Run(
         row=row,
         symbol=symbol,

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from config import clock
 from marketdata import queries, store
 from marketdata.exchanges.protocol import Exchange
-from marketdata.models import Symbol
-from marketdata.services._backfill import backfill_candles
+from marketdata.models import FeedGap, Symbol
+from marketdata.services._backfill import CALL_S, backfill_candles
 from marketdata.services._candles import IngestResult, ingest_candles
 from marketdata.services._circuits import ask
 from marketdata.timeframes import Timeframe
@@ -82,6 +82,33 @@ def load_recent_history(
             result = catch_up(symbol=symbol, timeframe=timeframe, exchange=exchange, now=now)
             inserted += result.inserted if result else 0
     return inserted
+
+
+def fill_gaps(*, exchange: Exchange, now: datetime, deadline: float | None = None) -> int:
+    """Ask again for the open holes of watched symbols, the newest first; gives how many.
+
+    A hole longer than CATCH_UP_CANDLES waits for a backfill that somebody asks for. What the
+    exchange doesn't have either becomes ABSENT.
+    """
+    deadline = clock.mono() + CALL_S if deadline is None else deadline
+    asked = 0
+    symbols = queries.watched_symbols(exchange.name)
+    rows = queries.gaps(status=FeedGap.Status.OPEN).filter(symbol__in=symbols)
+    for gap in rows.select_related("symbol").order_by("-from_ms"):
+        timeframe = Timeframe(gap.timeframe)
+        short = gap.to_ms - gap.from_ms <= CATCH_UP_CANDLES * timeframe.ms
+        if short and clock.mono() < deadline:
+            backfill_candles(
+                symbol=gap.symbol,
+                timeframe=timeframe,
+                from_ms=gap.from_ms,
+                to_ms=gap.to_ms,
+                exchange=exchange,
+                now=now,
+                deadline=deadline,
+            )
+            asked += 1
+    return asked
 
 
 def _long_way(

@@ -1,0 +1,210 @@
+"""The feed: quotes and closed candles of every exchange, into the store and onto the bus.
+
+One process is at work, others stand by. Each exchange has two threads of its own (a thread keeps
+its database connection), so that a silent exchange, a long history and a busy database delay
+nobody else's prices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from channels.layers import get_channel_layer
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from config import clock
+from config.refusals import Refusal
+from marketdata import services
+from marketdata.errors import ExchangeUnavailable
+from marketdata.exchanges.protocol import Exchange
+from marketdata.feed_follower import Follower, OnCandleClosed
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+RENEW_S = 2.0
+LOOK_S = 0.25  # how often the clock is compared with the next close
+RETRY_S = 1.0  # after a round that failed for no known reason
+LONGEST_PAUSE_S = 5.0  # while an exchange is left alone its circuit is looked at this often
+BUS_S = 2.0
+STOP_S = 3.0  # what is being asked for may finish that long
+
+
+class Feed:
+    """Follows `exchanges` until it is told to stop; `on_candle_closed` hears of each new candle.
+
+    The callback gets (symbol id, timeframe, open time in ms), runs in a thread of the feed and
+    is a hint only: what is closed is in the database before.
+    """
+
+    def __init__(
+        self,
+        exchanges: Mapping[str, Exchange],
+        *,
+        on_candle_closed: OnCandleClosed,
+        interval_s: float = 0.5,
+        holder: str = "",
+    ) -> None:
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self._interval_s = interval_s
+        self._followers = [Follower(one, on_candle_closed) for one in exchanges.values()]
+        self._at_work = False
+        self._bus_away = False
+
+    @property
+    def at_work(self) -> bool:
+        """False while another feed has the lease."""
+        return self._at_work
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work or stand by until `stop` is set; then let another feed take over at once."""
+        threads = [_Thread("feed-lease")]
+        loops = [self._keep_lease(threads[0], stop)]
+        for follower in self._followers:
+            for work in (self._quotes, self._candles):
+                threads.append(_Thread(f"feed-{follower.name}"))
+                round_of = partial(work, follower, threads[-1])
+                loops.append(self._loop(follower.name, stop, round_of))
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        await stop.wait()
+        _, late = await asyncio.wait(tasks, timeout=STOP_S)
+        for task in late:
+            task.cancel()
+        await self._let_go(threads)
+
+    async def _keep_lease(self, thread: _Thread, stop: asyncio.Event) -> None:
+        renewed_at = float("-inf")
+        while not stop.is_set():
+            try:
+                mine = await thread.run(self._claim)
+            except Exception as error:
+                # A busy database is no reason to stop before the lease has run out.
+                log.warning("feed.lease_not_renewed", error=str(error))
+                mine = clock.mono() - renewed_at < services.LEASE_S
+            else:
+                renewed_at = clock.mono() if mine else renewed_at
+            if mine != self._at_work:
+                log.info("feed.at_work" if mine else "feed.stands_by", holder=self.holder)
+            self._at_work = mine
+            await _pause(stop, RENEW_S)
+
+    def _claim(self) -> bool:
+        now = clock.now()
+        holder = services.lease_holder()
+        if holder and holder != self.holder and _is_dead(holder):
+            services.release_lease(holder=holder, now=now)
+        return services.claim_lease(holder=self.holder, now=now)
+
+    async def _loop(
+        self, name: str, stop: asyncio.Event, round_of: Callable[[], Awaitable[float]]
+    ) -> None:
+        """Round after round; a round gives the seconds to wait, and no error ends the loop."""
+        while not stop.is_set():
+            pause_s = LOOK_S
+            if self._at_work:
+                try:
+                    pause_s = await round_of()
+                except ExchangeUnavailable as error:
+                    pause_s = min(LONGEST_PAUSE_S, max(RETRY_S, error.retry_after_s or 0.0))
+                except DatabaseError as error:
+                    log.warning("feed.database_failed", exchange=name, error=str(error))
+                    pause_s = RETRY_S
+                except Refusal as error:
+                    log.warning("feed.refused", exchange=name, error=error.detail)
+                    pause_s = RETRY_S
+                except Exception:
+                    log.exception("feed.round_failed", exchange=name)
+                    pause_s = LONGEST_PAUSE_S
+            await _pause(stop, pause_s)
+
+    async def _quotes(self, follower: Follower, thread: _Thread) -> float:
+        started = clock.mono()
+        messages = await thread.run(follower.poll)
+        await self._publish(messages)
+        return max(0.0, self._interval_s - (clock.mono() - started))
+
+    async def _candles(self, follower: Follower, thread: _Thread) -> float:
+        for work in follower.due():
+            await thread.run(work)
+            if not self._at_work:
+                break
+        return LOOK_S
+
+    async def _publish(self, messages: Sequence[dict[str, Any]]) -> None:
+        layer = get_channel_layer()
+        if layer is None or not messages:
+            return
+        try:
+            async with asyncio.timeout(BUS_S):
+                for message in messages:
+                    await layer.group_send(f"ticks.{message['data']['symbol_id']}", message)
+                    await layer.group_send("ticks", message)
+            self._bus_away = False
+        except Exception as error:  # redis-py has its own tree of errors
+            if not self._bus_away:
+                log.warning("feed.bus_unreachable", error=str(error))
+            self._bus_away = True
+
+    async def _let_go(self, threads: Sequence[_Thread]) -> None:
+        if self._at_work:
+            with suppress(DatabaseError, TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await threads[0].run(self._release)
+        self._at_work = False
+        for thread in threads:
+            thread.close()
+
+    def _release(self) -> None:
+        services.release_lease(holder=self.holder, now=clock.now())
+
+
+class _Thread:
+    """One thread with its own database connection, which is thrown away after an error."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, work)
+
+    def close(self) -> None:
+        self._pool.submit(connection.close)
+        self._pool.shutdown(wait=False)
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except DatabaseError:
+        connection.close()
+        raise
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+def _is_dead(holder: str) -> bool:
+    """True for a process of this machine that is gone: its lease need not run out first."""
+    host, _, pid = holder.rpartition(":")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
