@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 
 from config import clock
 from marketdata.exchanges import exchange_for
@@ -45,7 +45,8 @@ async def _watch(stop: asyncio.Event) -> None:
             await loop.run_in_executor(pool, _watch_once)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), WATCH_S)
-        await loop.run_in_executor(pool, connection.close)
+        # Not connection.close: that would be looked up here, and be this thread's.
+        await loop.run_in_executor(pool, connections.close_all)
 
 
 def _watch_once() -> None:
