@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import connection, connections
 
 from config import clock
 from config.refusals import Refusal
@@ -178,7 +178,8 @@ class _Thread:
         return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, work)
 
     def close(self) -> None:
-        self._pool.submit(connection.close)
+        # Looked up when it runs: the connection of that thread, not of this one.
+        self._pool.submit(connections.close_all)
         self._pool.shutdown(wait=False)
 
 

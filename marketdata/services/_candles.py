@@ -56,7 +56,7 @@ def ingest_candles(
 
     All or nothing, and the same rows again change nothing. A row that differs from what is
     stored replaces it (exchanges correct candles) and is counted and logged. After the commit
-    `candle.closed` is published when a newer candle than before is there.
+    `candle.closed` is published for the newest candle, if it is new and closed just now.
     """
     checked = check_candles(rows, timeframe, clock.to_ms(now))
     return store_checked(
@@ -90,7 +90,7 @@ def store_checked(
             stretch = (stored.from_ms, stored.to_ms)
             result = replace(result, **_follow_up(symbol, timeframe, stretch, now, progress))
             if newest is None or stored.to_ms > newest + timeframe.ms:
-                _publish_closed(symbol, timeframe, checked.good[-1])
+                _publish_closed(symbol, timeframe, checked.good[-1], now)
     if stored.changed:
         log.warning("candles.corrected", symbol=str(symbol), candles=stored.changed)
     return result
@@ -165,8 +165,11 @@ def _payload(symbol: Symbol, timeframe: Timeframe, bad: BadRow) -> dict[str, Any
     }
 
 
-def _publish_closed(symbol: Symbol, timeframe: Timeframe, row: CandleRow) -> None:
+def _publish_closed(symbol: Symbol, timeframe: Timeframe, row: CandleRow, now: datetime) -> None:
+    """History is no news: only a candle that closed just now is announced."""
     open_ms, open_, high, low, close, volume = row
+    if open_ms < timeframe.last_closed_open(clock.to_ms(now)) - timeframe.ms:
+        return
     data = {
         "symbol": symbol.name,
         "exchange": symbol.exchange,
