@@ -20,7 +20,10 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
+    pytest.mark.xdist_group("up"),  # one story, in one process
+]
 
 CHILDREN = ("bus", "web", "worker", "beat", "feed")
 
