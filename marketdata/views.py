@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from config import clock
 from config.pages import Request, done, page, pages_of, whole_number
@@ -16,7 +16,7 @@ from config.rendering import json_response, to_json
 from marketdata import access, queries, quotes, services, store
 from marketdata.charts import chart_indicators, decimals
 from marketdata.indicators import lines
-from marketdata.models import DeadLetter, IndicatorSpec, Symbol
+from marketdata.models import DeadLetter, IndicatorSpec
 from marketdata.symbol_pages import (
     SymbolFilter,
     default_indicators,
@@ -31,6 +31,7 @@ from marketdata.timeframes import Timeframe
 MOST_CANDLES = 5000
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def symbols(request: Request) -> HttpResponse:
     filter = SymbolFilter(request.GET)
@@ -45,6 +46,7 @@ def symbols(request: Request) -> HttpResponse:
     return page(request, "marketdata/symbols/list.html", context, parts=("symbols",))
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def symbol(request: Request, exchange: str, name: str) -> HttpResponse:
     found = queries.resolve_symbol(f"{exchange}:{name}")
@@ -77,6 +79,7 @@ def symbol_watch(request: Request, exchange: str, name: str) -> HttpResponse:
     return done(request, words, to=reverse("marketdata:symbols"))
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def dead_letters(request: Request) -> HttpResponse:
     rows = DeadLetter.objects.order_by("-at", "-id")

@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Count
 from django.http import HttpResponse
+from django.views.decorators.http import require_safe
 
 from config.pages import Request, page, whole_number
 from strategies import access, queries, registry
 from strategies.models import Strategy, StrategyVersion
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def strategies(request: Request) -> HttpResponse:
     rows = Strategy.objects.annotate(
@@ -22,6 +24,7 @@ def strategies(request: Request) -> HttpResponse:
     return page(request, "strategies/strategies/list.html", {"strategies": rows})
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def strategy(request: Request, name: str) -> HttpResponse:
     code, row = registry.get(name), queries.strategy_named(name)

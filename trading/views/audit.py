@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from config import clock
 from config.pages import Request, csv_file, page, pages_of
@@ -28,6 +28,7 @@ COLUMNS = (
 )
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def audit(request: Request) -> HttpResponse:
     filter = AuditFilter(request.GET)

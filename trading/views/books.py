@@ -7,7 +7,7 @@ from functools import cache
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from config import clock
 from config.pages import Request, csv_file, done, page, pages_of
@@ -41,6 +41,7 @@ TRADE_COLUMNS = (
 )
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def orders(request: Request) -> HttpResponse:
     filter = OrderFilter(request.GET)
@@ -52,11 +53,10 @@ def orders(request: Request) -> HttpResponse:
 @permission_required(access.OPERATE, raise_exception=True)
 def order_cancel(request: Request, order_id: int) -> HttpResponse:
     order = services.cancel_order(order_id=order_id, by=request.user, now=clock.now())
-    return done(
-        request, f"The order is {order.status.lower()}.", to=reverse("trading:orders")
-    )
+    return done(request, f"The order is {order.status.lower()}.", to=reverse("trading:orders"))
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def fills(request: Request) -> HttpResponse:
     filter = FillFilter(request.GET)
@@ -67,12 +67,14 @@ def fills(request: Request) -> HttpResponse:
     return page(request, "trading/fills/list.html", context, parts=("fills",))
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def positions(request: Request) -> HttpResponse:
     context = {"positions": cache(queries.positions_now)}
     return page(request, "trading/positions/list.html", context, parts=("positions",))
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def trades(request: Request) -> HttpResponse:
     filter = TradeFilter(request.GET)

@@ -7,7 +7,12 @@ from functools import cache, partial
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from config import clock
 from config.pages import Request, csv_file, done, go, page
@@ -19,18 +24,21 @@ from trading.errors import BotInvalid
 from trading.forms import KnobsForm, NameForm
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def bots(request: Request) -> HttpResponse:
     context = {"cards": cache(queries.bot_cards)}
     return page(request, "trading/bots/list.html", context, parts=("bots",))
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def bot(request: Request, bot_id: int) -> HttpResponse:
     context = bot_context(bot_id, request.GET)
     return page(request, "trading/bots/detail.html", context, parts=DETAIL_PARTS)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(access.OPERATE, raise_exception=True)
 def bot_new(request: Request) -> HttpResponse:
     """The wizard; a POST goes a step on or back, and the last one makes the bot."""
@@ -40,7 +48,11 @@ def bot_new(request: Request) -> HttpResponse:
     wizard = BotWizard(request.POST)
     wizard.move(request.POST.get("go", ""))
     wants = request.POST.get("create", "")
-    return _create(request, wizard, wants) if wants and wizard.is_complete else _wizard(request, wizard)
+    return (
+        _create(request, wizard, wants)
+        if wants and wizard.is_complete
+        else _wizard(request, wizard)
+    )
 
 
 def _create(request: Request, wizard: BotWizard, wants: str) -> HttpResponse:
@@ -95,12 +107,8 @@ def bot_knobs(request: Request, bot_id: int) -> HttpResponse:
     form = KnobsForm(request.POST, prefix="knobs")
     if not form.is_valid():
         context = {**bot_context(bot_id, {"tab": "settings"}), "knobs_form": form}
-        return page(
-            request, "trading/bots/detail.html", context, parts=("bot-tab",), status=422
-        )
-    services.set_knobs(
-        bot_id=bot_id, knobs=form.cleaned_data, by=request.user, now=clock.now()
-    )
+        return page(request, "trading/bots/detail.html", context, parts=("bot-tab",), status=422)
+    services.set_knobs(bot_id=bot_id, knobs=form.cleaned_data, by=request.user, now=clock.now())
     return done(request, "The knobs hold from the next candle on.", to=_url(bot_id))
 
 
@@ -109,9 +117,7 @@ def bot_knobs(request: Request, bot_id: int) -> HttpResponse:
 def bot_rename(request: Request, bot_id: int) -> HttpResponse:
     form = NameForm(request.POST)
     changes = {"name": form.cleaned_data["name"] if form.is_valid() else ""}
-    renamed = services.update_bot(
-        bot_id=bot_id, changes=changes, by=request.user, now=clock.now()
-    )
+    renamed = services.update_bot(bot_id=bot_id, changes=changes, by=request.user, now=clock.now())
     return done(request, f"Its name is {renamed.name} now.", to=_url(bot_id))
 
 

@@ -9,7 +9,7 @@ from functools import cache, partial
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from config import clock
 from config.pages import Request, done, go, page
@@ -21,6 +21,7 @@ from trading.forms import ReasonForm
 PROOF = "stop_proof"  # key of the session: the proof is shown to who asked for the stop
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def controls(request: Request) -> HttpResponse:
     context = {

@@ -7,6 +7,7 @@ from functools import cache, partial
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from config import clock
 from config.pages import Request, page
@@ -16,6 +17,7 @@ NEWEST = 7
 PARTS = ("home-figures", "home-bots", "home-positions", "home-fills", "home-audit")
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def home(request: Request) -> HttpResponse:
     now = clock.now()
@@ -30,6 +32,7 @@ def home(request: Request) -> HttpResponse:
     return page(request, "trading/home.html", context, parts=PARTS)
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def system_state(request: Request) -> HttpResponse:
     """The badge in the state bar."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from config import clock
 from config.pages import Request, done, go, page, pages_of
@@ -16,6 +16,7 @@ from trading.filters import JobFilter
 from trading.forms import BackfillForm
 
 
+@require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def jobs(request: Request) -> HttpResponse:
     filter = JobFilter(request.GET)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from config import clock
 from config.pages import Request, done, page
@@ -17,6 +17,7 @@ from trading.models import ApiToken
 
 
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(access.VIEW, raise_exception=True)
 def tokens(request: Request) -> HttpResponse:
     """The list; a POST makes one and shows its secret this one time."""
