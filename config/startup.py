@@ -151,5 +151,4 @@ def _become_supervisor(plan: supervise.Plan, *, keep_open: tuple[int, ...]) -> N
         pipe.write(plan.to_json())
     for fd in (*keep_open, reading):
         os.set_inheritable(fd, True)
-    sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-I", supervise.__file__, str(reading)])  # noqa: S606

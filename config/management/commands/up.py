@@ -13,4 +13,8 @@ class Command(BaseCommand):
     help = "Starts everything under one supervisor. Ctrl-C stops it."
 
     def handle(self, **options: Any) -> None:
-        start(self.stdout.write)
+        start(self.say)
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()  # a log file or a pipe would get it late
