@@ -39,7 +39,7 @@ def symbols(request: Request) -> HttpResponse:
     context = {
         "filter": filter,
         "page": rows,
-        "rows": cache(partial(with_sparks, rows.object_list)),
+        "rows": cache(partial(with_sparks, list(rows))),
         "sort": request.GET.get("sort", "name"),
         "letters": DeadLetter.objects.filter(status=DeadLetter.Status.OPEN).count(),
     }
@@ -90,7 +90,7 @@ def dead_letters(request: Request) -> HttpResponse:
 @require_POST
 @permission_required(access.OPERATE, raise_exception=True)
 def letter_retry(request: Request, letter_id: int) -> HttpResponse:
-    letter = services.retry_dead_letter(dead_letter_id=letter_id, now=clock.now())
+    letter = services.retry_dead_letter(letter_id=letter_id, now=clock.now())
     words = f"Letter {letter.pk} is {letter.get_status_display().lower()}."
     return done(request, words, to=reverse("marketdata:dead-letters"))
 

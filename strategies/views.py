@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -40,7 +41,7 @@ def strategy(request: Request, name: str) -> HttpResponse:
     return page(request, "strategies/strategies/detail.html", context, parts=("comparison",))
 
 
-def _comparison(versions: list[StrategyVersion], params: Any) -> dict[str, Any]:
+def _comparison(versions: Sequence[StrategyVersion], params: Any) -> dict[str, Any]:
     """Two versions side by side: those in the address, else the newest and the one before."""
     by_number = {one.number: one for one in versions}
     after = by_number.get(whole_number(params, "after") or 0, versions[0] if versions else None)

@@ -34,6 +34,7 @@ TABS = {
 }
 ROWS = 25
 
+Header = tuple[str, ...]
 Row = tuple[object, ...]
 
 
@@ -61,6 +62,7 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "tabs": TABS,
         "decision_filter": DecisionFilter(params),
         "rows": cache(partial(_rows, bot, tab, params)),
+        "params": cache(partial(_params, bot)),
         "knobs_form": KnobsForm(initial=knobs_initial(bot.knobs), prefix="knobs"),
         "name_form": NameForm(initial={"name": bot.name}),
     }
@@ -81,6 +83,8 @@ def review_context(wizard: BotWizard) -> dict[str, Any]:
     ]
     return {
         "strategy": strategy,
+        "params": wizard.rows("params"),
+        "knobs": wizard.rows("knobs"),
         "market": market,
         "source": source,
         "replay": replay,
@@ -89,7 +93,7 @@ def review_context(wizard: BotWizard) -> dict[str, Any]:
     }
 
 
-def bot_export(bot_id: int, what: str) -> tuple[Row, Iterable[Row]]:
+def bot_export(bot_id: int, what: str) -> tuple[Header, Iterable[Row]]:
     """(header, rows) of a bot's decisions, fills or trades, oldest first."""
     if what == "decisions":
         return _columns(
@@ -119,9 +123,9 @@ def bot_export(bot_id: int, what: str) -> tuple[Row, Iterable[Row]]:
     )
 
 
-def _columns(rows: QuerySet[Any], names: Row) -> tuple[Row, Iterable[Row]]:
-    header = tuple(str(name).replace("__name", "") for name in names)
-    return header, rows.values_list(*map(str, names)).iterator(chunk_size=2000)
+def _columns(rows: QuerySet[Any], names: Header) -> tuple[Header, Iterable[Row]]:
+    header = tuple(name.replace("__name", "") for name in names)
+    return header, rows.values_list(*names).iterator(chunk_size=2000)
 
 
 def _rows(bot: Bot, tab: str, params: Mapping[str, str]) -> Any:
@@ -139,6 +143,15 @@ def _indicators(bot: Bot, symbol: Symbol) -> Any:
     overlays = strategy.overlays(strategy_queries.params_of(bot.version))
     specs = [Spec.of(overlay.name, overlay.params) for overlay in overlays]
     return chart_indicators(symbol, Timeframe(bot.timeframe), specs)
+
+
+def _params(bot: Bot) -> list[dict[str, Any]]:
+    """The version's parameters with the titles and units of the form."""
+    properties = registry.get(bot.version.strategy.name).schema()["properties"]
+    return [
+        {"value": value, **{"title": name, **properties.get(name, {})}}
+        for name, value in bot.version.params.items()
+    ]
 
 
 def _newest_job(bot: Bot) -> Job | None:

@@ -156,9 +156,10 @@ class BotWizard:
     def params(self) -> dict[str, Any]:
         return dict(self.forms["params"].cleaned_data)
 
-    @property
-    def knobs(self) -> dict[str, Any]:
-        return dict(self.forms["knobs"].cleaned_data)
+    def rows(self, key: str) -> list[tuple[str, Any]]:
+        """(label, answer) of a step, as the review shows it."""
+        form = self.forms[key]
+        return [(str(form[name].label), value) for name, value in form.cleaned_data.items()]
 
     @property
     def previous(self) -> str:
@@ -177,7 +178,7 @@ class BotWizard:
     def symbols(self) -> list[Symbol]:
         """The chosen symbols, as far as they are valid."""
         form = self.forms["market"]
-        return list(form.cleaned_data.get("symbols", [])) if form.is_bound and form.is_valid() else []
+        return list(form.cleaned_data["symbols"]) if form.is_valid() else []
 
     def _first_problem(self, keys: list[str]) -> str | None:
         for key in keys:
@@ -233,7 +234,8 @@ class BotWizard:
         symbols = self.data.getlist("market-symbols")
         ids = [int(value) for value in symbols if value.isascii() and value.isdigit()]
         names = [symbol.base for symbol in Symbol.objects.filter(pk__in=ids[:3])]
-        return " ".join([title, "/".join(names), self.data.get("market-timeframe", "")]).strip()[:80]
+        words = [title, "/".join(names), self.data.get("market-timeframe", "")]
+        return " ".join(words).strip()[:80]
 
 
 def _params_form(strategy_name: str) -> type[forms.Form]:

@@ -16,7 +16,6 @@ from trading.order_state import OrderStatus
 M = TypeVar("M", bound=Model)
 
 
-
 class Filter(forms.Form):
     """A field that is wrong or empty narrows nothing; the others still do."""
 

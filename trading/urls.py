@@ -45,10 +45,6 @@ urlpatterns = [
     path("tokens/<int:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("charts/equity/", charts.equity_points, name="equity-points"),
     path("charts/equity/<int:bot_id>/", charts.equity_points, name="bot-equity-points"),
-    path(
-        "charts/candles/<int:bot_id>/<int:symbol_id>/", charts.bot_candles, name="bot-candles"
-    ),
-    path(
-        "charts/fills/<int:bot_id>/<int:symbol_id>/", charts.fill_markers, name="fill-markers"
-    ),
+    path("charts/candles/<int:bot_id>/<int:symbol_id>/", charts.bot_candles, name="bot-candles"),
+    path("charts/fills/<int:bot_id>/<int:symbol_id>/", charts.fill_markers, name="fill-markers"),
 ]

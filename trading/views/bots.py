@@ -48,11 +48,9 @@ def bot_new(request: Request) -> HttpResponse:
     wizard = BotWizard(request.POST)
     wizard.move(request.POST.get("go", ""))
     wants = request.POST.get("create", "")
-    return (
-        _create(request, wizard, wants)
-        if wants and wizard.is_complete
-        else _wizard(request, wizard)
-    )
+    if wants and wizard.is_complete:
+        return _create(request, wizard, wants)
+    return _wizard(request, wizard)
 
 
 def _create(request: Request, wizard: BotWizard, wants: str) -> HttpResponse:

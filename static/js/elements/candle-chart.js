@@ -66,19 +66,24 @@ class CandleChart extends HTMLElement {
 
   async load() {
     try {
-      this.rows = (await this.read({ limit: FIRST_LOAD })).candles;
+      await this.readAll();
     } catch (error) {
       this.message.textContent = error.message;
       return;
     }
+    await this.watchControls();
+    this.follow();
+  }
+
+  async readAll() {
+    this.rows = (await this.read({ limit: FIRST_LOAD })).candles;
     this.message.textContent = this.rows.length
       ? ""
-      : "No candles are stored for this timeframe yet. A backfill brings them.";
+      : "No candles are stored here yet. A download of history brings them.";
     this.draw();
     this.showEnd();
     this.describe();
-    await Promise.all([this.readMarkers(), this.watchControls()]);
-    this.follow();
+    await Promise.all([this.readMarkers(), this.readIndicators()]);
   }
 
   read(params) {
@@ -157,8 +162,18 @@ class CandleChart extends HTMLElement {
   }
 
   async readNewest() {
-    const from = this.rows.at(-1)?.[0] ?? 0;
-    const { candles } = await this.read({ from: from - 2 * this.frameS * 1000 });
+    const last = this.rows.at(-1)?.[0];
+    if (last === undefined) {
+      await this.readAll();
+      return;
+    }
+    const from = last - 2 * this.frameS * 1000;
+    const { candles } = await this.read({ from });
+    // A replay may be further than one answer reaches: what is between is read by scrolling.
+    if (candles[0]?.[0] > last) {
+      this.rows = candles;
+      this.draw();
+    }
     const known = new Map(this.rows.map((row, index) => [row[0], index]));
     for (const row of candles) {
       const index = known.get(row[0]);
