@@ -41,20 +41,25 @@ def make_symbol(
     )
 
 
-def make_spec(name: str = "BTC/USDT", **rules: object) -> SymbolSpec:
+def make_spec(
+    name: str = "BTC/USDT",
+    *,
+    price_tick: str = "0.01",
+    qty_step: str = "0.00001",
+    trading: bool = True,
+) -> SymbolSpec:
     base, quote = name.split("/")
-    given = {
-        "exchange": "fake",
-        "name": name,
-        "base": base,
-        "quote": quote,
-        "price_tick": Decimal("0.01"),
-        "qty_step": Decimal("0.00001"),
-        "min_qty": Decimal("0.00001"),
-        "min_notional": Decimal(5),
-        "trading": True,
-    }
-    return SymbolSpec(**(given | rules))  # type: ignore[arg-type]  # the caller names real fields
+    return SymbolSpec(
+        exchange="fake",
+        name=name,
+        base=base,
+        quote=quote,
+        price_tick=Decimal(price_tick),
+        qty_step=Decimal(qty_step),
+        min_qty=Decimal("0.00001"),
+        min_notional=Decimal(5),
+        trading=trading,
+    )
 
 
 def make_candle(open_ms: int, close: float = 100.0) -> CandleRow:
