@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 BPS = Decimal(10_000)
 ONE = Decimal(1)
+FEE_STEP = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,13 @@ def assumed_price(reference: Decimal, terms: Terms, tick: Decimal) -> Decimal:
 
 def fee(*, qty: Decimal, price: Decimal, bps: Decimal) -> Decimal:
     """Fee in the quote asset, rounded up at the 8th decimal as exchanges do."""
-    return ceil_to(qty * price * bps / BPS, Decimal("0.00000001"))
+    return ceil_to(qty * price * bps / BPS, FEE_STEP)
 
 
 def affordable_qty(*, cash: Decimal, price: Decimal, fee_bps: Decimal, step: Decimal) -> Decimal:
     """The most that `cash` buys at `price` with its fee, on the lot size; 0 if nothing."""
     if cash <= 0:
         return Decimal(0)
-    # The fee is rounded up by at most 1e-8: leave that much.
-    spendable = cash - Decimal("0.00000001")
+    # A fee is rounded up by at most 1e-8: leave that much.
+    spendable = cash - FEE_STEP if fee_bps else cash
     return max(floor_to(spendable / (price * (ONE + fee_bps / BPS)), step), Decimal(0))

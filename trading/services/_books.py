@@ -23,7 +23,7 @@ from trading import events
 from trading.costs import BPS, ONE, Filters, Terms, assumed_price
 from trading.errors import LeaseLost
 from trading.knobs import Knobs
-from trading.models import Bot, DecisionRecord, Order, PortfolioSnapshot, Position
+from trading.models import Bot, DecisionRecord, Order, PortfolioSnapshot, Position, SystemState
 from trading.models.bots import BotSymbol
 from trading.order_state import LIVE, UNRESOLVED
 from trading.positions import Holding
@@ -44,6 +44,7 @@ class Lane:
     filters: Filters
     holding: Holding = field(default_factory=Holding)
     high_since_entry: Decimal = ZERO
+    opened_at: datetime | None = None
     closed_ms: int = 0
     last_price: Decimal = ZERO
     price_at_ms: int = 0
@@ -72,6 +73,7 @@ class Books:
     terms: Terms
     limits: Limits
     lanes: list[Lane]
+    epoch: int  # of the system when this cycle began: what it decides is void after a stop
     decisions: list[DecisionRecord] = field(default_factory=list)
     snapshots: list[PortfolioSnapshot] = field(default_factory=list)
 
@@ -93,6 +95,7 @@ class Books:
             lanes=[
                 Lane(row=row, symbol=row.symbol, filters=filters_of(row.symbol)) for row in rows
             ],
+            epoch=SystemState.objects.values_list("epoch", flat=True).get(pk=1),
         )
         books.reload()
         return books
@@ -103,16 +106,13 @@ class Books:
         positions = {row.symbol_id: row for row in Position.objects.filter(bot=self.bot)}
         orders = list(
             Order.objects.filter(bot=self.bot, status__in=LIVE)
-            .select_related("intent", "symbol", "bot")
+            .select_related("intent__decision", "symbol", "bot")
             .order_by("id")
         )
         for lane in self.lanes:
             position = positions.get(lane.symbol.pk)
             if position is not None:
-                lane.holding = holding_of(position)
-                lane.high_since_entry = position.high_since_entry
-                lane.closed_ms = position.closed_ms
-                lane.last_price = lane.last_price or position.entry_price
+                _take_over(lane, position)
             lane.orders = [order for order in orders if order.symbol_id == lane.symbol.pk]
 
     @property
@@ -207,8 +207,11 @@ class Books:
 
 
 def claim_bot(*, bot_id: int, now: datetime) -> Bot | None:
-    """Take the lease for this worker; None if another has it. Each claim raises the fence."""
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    """Take the lease for this worker; None if another has it. Each claim raises the fence.
+
+    A lease that ends later than any lease can was made before the clock was set back.
+    """
+    free = Q(lease_until=None) | Q(lease_until__lt=now) | Q(lease_until__gt=now + 2 * LEASE)
     claimed = Bot.objects.filter(free, pk=bot_id).update(
         lease_until=now + LEASE, fence=F("fence") + 1
     )
@@ -222,6 +225,17 @@ def release_bot(*, bot: Bot, due_at: datetime | None) -> None:
     mine = Bot.objects.filter(pk=bot.pk, fence=bot.fence)
     mine.update(lease_until=None)
     mine.running().update(due_at=due_at)
+
+
+def _take_over(lane: Lane, position: Position) -> None:
+    high = position.high_since_entry
+    if position.opened_at is not None and position.opened_at == lane.opened_at:
+        high = max(high, lane.high_since_entry)  # this cycle has seen more than is stored
+    lane.holding = holding_of(position)
+    lane.high_since_entry = high
+    lane.opened_at = position.opened_at
+    lane.closed_ms = position.closed_ms
+    lane.last_price = lane.last_price or position.entry_price
 
 
 def filters_of(symbol: Symbol) -> Filters:

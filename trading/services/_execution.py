@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,13 +15,14 @@ from trading import costs, risk, sizing
 from trading.decisions import Wanted
 from trading.exits import ExitHit
 from trading.models import Bot, DecisionRecord, Fill, Order, OrderIntent, SystemState
-from trading.order_state import WORKING, OrderStatus
-from trading.paper_market import Market, Resting, execute
+from trading.order_state import WORKING
+from trading.paper_market import Execution, Market, Resting, execute
+from trading.reasons import Reason
 from trading.risk import Account, Denial
 from trading.services._audit import record
 from trading.services._books import Books, Lane
 from trading.services._fills import FillReport, apply_fills
-from trading.services._orders import move, open_order, submit_order
+from trading.services._orders import open_order, submit_order, withdraw_order
 
 ZERO = Decimal(0)
 
@@ -36,7 +38,9 @@ def account_of(books: Books, lane: Lane, *, price_age_s: float, at_ms: int) -> A
     )
     since = None
     if lane.closed_ms:
-        since = (at_ms - lane.closed_ms) // Timeframe(books.bot.timeframe).ms
+        timeframe = Timeframe(books.bot.timeframe)
+        # Counted from the end of the candle in which it left, wherever in it that was.
+        since = max((at_ms - timeframe.floor(lane.closed_ms)) // timeframe.ms - 1, 0)
     return Account(
         halted=state.state != SystemState.State.RUNNING,
         symbol_trading=lane.symbol.status == lane.symbol.Status.TRADING,
@@ -115,7 +119,7 @@ def send_intent(
                 "qty": qty,
                 "price": price,
                 "reason": decision.reason,
-                "epoch": SystemState.objects.values_list("epoch", flat=True).get(pk=1),
+                "epoch": books.epoch,
                 "decided_at": now,
             },
         )
@@ -147,15 +151,45 @@ def audit_intent(intent: OrderIntent, *, now: datetime, by: User | None = None) 
     )
 
 
-def match_orders(*, books: Books, lane: Lane, market: Market, now: datetime) -> bool:
-    """Let the paper market fill what works in this lane; whether anything did."""
-    filled = False
-    for order in lane.orders:
-        if order.status in WORKING:
-            filled = _match(order, books, lane, market, now) or filled
-    if filled:
-        books.reload()
-    return filled
+def match_orders(
+    *,
+    books: Books,
+    lane: Lane,
+    market: Market,
+    now: datetime,
+    orders: Sequence[Order] | None = None,
+) -> bool:
+    """Let the paper market fill what works in this lane (or of it `orders`); whether any moved."""
+    moved = False
+    looked_at = lane.orders if orders is None else orders
+    for order in [order for order in looked_at if order.status in WORKING]:
+        if _match(order, books, lane, market, now):
+            books.reload()  # the next order meets the cash and the position that are left
+            moved = True
+    return moved
+
+
+def withdraw_overtaken(*, books: Books, lane: Lane, now: datetime, stop: bool) -> None:
+    """Cancel what a decision to leave overtakes: entries under way, resting profit targets.
+
+    A person's own orders stay, except that a stop needs what their sales hold back.
+    """
+    overtaken = [order for order in lane.orders if _is_overtaken(order, stop=stop)]
+    if not overtaken:
+        return
+    books.commit(now=now)
+    for order in overtaken:
+        withdraw_order(order=order, cause="overtaken", now=now)
+    books.reload()
+
+
+def _is_overtaken(order: Order, *, stop: bool) -> bool:
+    if order.status not in WORKING:
+        return False
+    manual = order.intent.reason == Reason.MANUAL
+    if order.side == "BUY":
+        return not manual
+    return order.type == "LIMIT" and (stop or not manual)
 
 
 def protect(
@@ -199,29 +233,13 @@ def protect(
 
 
 def _match(order: Order, books: Books, lane: Lane, market: Market, now: datetime) -> bool:
-    bar_ms = Timeframe(books.bot.timeframe).ms
-    bar_open = market.at_ms - market.at_ms % bar_ms
-    resting = Resting(
-        buy=order.side == "BUY",
-        kind=str(order.type),
-        remaining=order.qty - order.filled_qty,
-        price=order.price,
-        rested=order.rested,
-        triggered=order.filled_qty > 0,
-    )
-    execution = execute(
-        order=resting,
-        market=market,
-        terms=books.terms,
-        filters=lane.filters,
-        buying_power=books.bot.cash,
-        already=_taken_since(order, bar_open),
-    )
+    """One look of the market at one order; whether the order moved."""
+    execution = _execution(order, books, lane, market)
     if not order.rested:
         Order.objects.filter(pk=order.pk).update(rested=True)
         order.rested = True
     if execution is None:
-        return _give_up_without_cash(order, books, lane, market, now)
+        return _give_up(order, books, lane, market, now)
     report = FillReport(
         exchange_fill_id=f"{order.client_order_id}:{market.at_ms}",
         qty=execution.qty,
@@ -231,20 +249,61 @@ def _match(order: Order, books: Books, lane: Lane, market: Market, now: datetime
         maker=execution.maker,
         at=clock.from_ms(market.at_ms),
     )
-    return bool(apply_fills(order=order, reports=[report], now=now))
+    with transaction.atomic():
+        # With the cursor, so that a restart doesn't live again through what was before the
+        # fill, and under the fence, so that a worker that lost the bot fills nothing.
+        books.commit(now=now)
+        row = Order.objects.select_for_update().get(pk=order.pk)
+        if row.status not in WORKING:
+            return True  # canceled meanwhile
+        return bool(apply_fills(order=order, reports=[report], now=now))
 
 
-def _give_up_without_cash(
-    order: Order, books: Books, lane: Lane, market: Market, now: datetime
-) -> bool:
-    """What the cash can't buy would wait for ever: the exchange would have refused it."""
-    least = max(lane.filters.qty_step, lane.filters.min_qty) * market.open
-    if order.side != "BUY" or order.type != "MARKET" or books.bot.cash > least:
+def _execution(order: Order, books: Books, lane: Lane, market: Market) -> Execution | None:
+    bar_ms = Timeframe(books.bot.timeframe).ms
+    remaining = order.qty - order.filled_qty
+    if order.side == "SELL":
+        remaining = min(remaining, costs.floor_to(lane.holding.qty, lane.filters.qty_step))
+    resting = Resting(
+        buy=order.side == "BUY",
+        kind=str(order.type),
+        remaining=remaining,
+        price=order.price,
+        rested=order.rested,
+        triggered=order.rested,  # a stop is only made in the bar that reached it
+    )
+    return execute(
+        order=resting,
+        market=market,
+        terms=books.terms,
+        filters=lane.filters,
+        buying_power=books.bot.cash,
+        already=_taken_since(order, market.at_ms - market.at_ms % bar_ms),
+    )
+
+
+def _give_up(order: Order, books: Books, lane: Lane, market: Market, now: datetime) -> bool:
+    """Cancel what would wait for ever: the exchange would have refused it."""
+    denial = _hopeless(order, books, lane, market)
+    if denial is None:
         return False
-    canceled = move(order, OrderStatus.CANCELED, cause=Denial.CASH_INSUFFICIENT, now=now)
-    if canceled:
-        books.reload()
-    return canceled
+    books.commit(now=now)
+    return withdraw_order(order=order, cause=denial, now=now)
+
+
+def _hopeless(order: Order, books: Books, lane: Lane, market: Market) -> Denial | None:
+    step = lane.filters.qty_step
+    if order.side == "SELL":
+        return Denial.POSITION_INSUFFICIENT if lane.holding.qty < step else None
+    if order.type != "MARKET":
+        return None
+    affordable = costs.affordable_qty(
+        cash=books.bot.cash,
+        price=costs.assumed_price(market.ask or market.open, books.terms, lane.filters.price_tick),
+        fee_bps=books.terms.fee_taker_bps,
+        step=step,
+    )
+    return None if affordable else Denial.CASH_INSUFFICIENT
 
 
 def _taken_since(order: Order, since_ms: int) -> Decimal:

@@ -39,7 +39,8 @@ def apply_fills(*, order: Order, reports: Sequence[FillReport], now: datetime) -
     """
     with transaction.atomic():
         bot = Bot.objects.select_for_update().get(pk=order.bot_id)
-        order.refresh_from_db()
+        # Locked: a cancel that comes at the same time waits, and then finds the fill.
+        order.refresh_from_db(from_queryset=Order.objects.select_for_update())
         fresh = [fill for report in reports if (fill := _book(order, bot, report, now)) is not None]
         if fresh:
             bot.save(update_fields=["cash"])
