@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, Min, QuerySet
 from pydantic import ValidationError
 
 from config import clock
@@ -42,7 +43,7 @@ MAX_SYMBOLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Stored candles with open times in [from_ms, to_ms); `speed` 0 is as fast as it goes."""
+    """Stored candles wholly inside [from_ms, to_ms); `speed` 0 is as fast as it goes."""
 
     from_ms: int
     to_ms: int
@@ -64,7 +65,7 @@ def create_bot(
     replay: Replay | None = None,
 ) -> Bot:
     """A stopped bot with its cash. Refuses live mode, no or mixed symbols, wrong knobs."""
-    cash = starting_cash or settings.ENV.trading_paper_starting_equity
+    cash = settings.ENV.trading_paper_starting_equity if starting_cash is None else starting_cash
     _check_shape(name, symbols, timeframe, paper_mode, cash, replay)
     bot = Bot.objects.create(
         name=name.strip(),
@@ -149,13 +150,13 @@ def start_bot(*, bot_id: int, by: User | None, now: datetime) -> Job:
             stop_requested=False,
             last_error="",
             due_at=now,
-            replay_started_at=now if bot.is_replay else None,
+            replay_started_at=_replay_start(bot, now),
             updated_at=now,
         )
         if not started:
             raise BotAlreadyRunning(f"{bot.name} is {bot.get_status_display().lower()}.")
         bot.refresh_from_db()
-        _place_cursors(bot, now)
+        place_cursors(bot, now)
         for symbol in bot.symbols.all():
             if not bot.is_replay:
                 marketdata_services.watch_symbol(symbol=symbol)
@@ -172,11 +173,7 @@ def start_bot(*, bot_id: int, by: User | None, now: datetime) -> Job:
 def stop_bot(*, bot_id: int, by: User | None, now: datetime, reason: str = "") -> Bot:
     """Stop a running bot. Its working orders stay; see `cancel_all_orders`."""
     # One UPDATE claims the change: of two operators who click at once, one wins.
-    stopped = (
-        Bot.objects.running()
-        .filter(pk=bot_id)
-        .update(status=Status.STOPPED, stop_requested=True, due_at=None, updated_at=now)
-    )
+    stopped = halt_bots(Bot.objects.running().filter(pk=bot_id), now=now)
     bot = get_bot(bot_id)
     if not stopped:
         raise BotNotRunning(f"{bot.name} is not running.")
@@ -186,12 +183,24 @@ def stop_bot(*, bot_id: int, by: User | None, now: datetime, reason: str = "") -
     return bot
 
 
+def halt_bots(running: QuerySet[Bot], *, now: datetime) -> int:
+    """Stop these bots; how many were. The fence moves on: a cycle under way writes no more."""
+    return running.update(
+        status=Status.STOPPED,
+        stop_requested=True,
+        due_at=None,
+        lease_until=None,
+        fence=F("fence") + 1,
+        updated_at=now,
+    )
+
+
 def finish_replay(*, bot: Bot, now: datetime) -> None:
     """A replay reached its end."""
     with transaction.atomic():
         finished = (
             Bot.objects.running()
-            .filter(pk=bot.pk)
+            .filter(pk=bot.pk, fence=bot.fence)
             .update(status=Status.FINISHED, due_at=None, updated_at=now)
         )
         if not finished:
@@ -240,7 +249,7 @@ def _check_shape(
         wrong["timeframe"] = [f"One of {', '.join(Timeframe)}."]
     if not paper_mode:
         wrong["paper_mode"] = ["Only paper bots can be made; live needs a grant."]
-    if cash <= 0:
+    if not cash.is_finite() or cash <= 0:
         wrong["starting_cash"] = ["More than 0."]
     if replay and (replay.to_ms <= replay.from_ms or replay.speed < 0):
         wrong["replay"] = ["The range must end after it starts; the speed is 0 or more."]
@@ -276,7 +285,7 @@ def _check_may_start(bot: Bot, now: datetime) -> None:
         raise NotReady(f"{bot.name} can't start yet.", fields={"reasons": reasons})
 
 
-def _place_cursors(bot: Bot, now: datetime) -> None:
+def place_cursors(bot: Bot, now: datetime) -> None:
     """Live: from the newest closed candle on. Replay: from its start, or where it was."""
     timeframe = Timeframe(bot.timeframe)
     if bot.is_replay:
@@ -284,6 +293,17 @@ def _place_cursors(bot: Bot, now: datetime) -> None:
     else:
         first = timeframe.last_closed_open(clock.to_ms(now))
     BotSymbol.objects.filter(bot=bot, decided_ms__lt=first).update(decided_ms=first)
+
+
+def _replay_start(bot: Bot, now: datetime) -> datetime | None:
+    """When a replay that is where this one is would have been begun."""
+    if not bot.is_replay:
+        return None
+    first = bot.replay_from_ms or 0
+    reached = BotSymbol.objects.filter(bot=bot).aggregate(ms=Min("decided_ms"))["ms"] or 0
+    if not bot.replay_speed or reached <= first:
+        return now
+    return now - timedelta(milliseconds=(reached - first) / bot.replay_speed)
 
 
 def _set_symbols(bot: Bot, symbols: Sequence[Symbol]) -> None:

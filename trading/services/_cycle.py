@@ -30,9 +30,16 @@ from trading.reasons import Reason
 from trading.services import _jobs, _tape
 from trading.services._audit import record
 from trading.services._books import Books, Lane, claim_bot, release_bot
-from trading.services._bots import finish_replay, get_bot
-from trading.services._execution import account_of, match_orders, protect, send_intent, size
-from trading.services._orders import resume_order
+from trading.services._bots import finish_replay, get_bot, place_cursors
+from trading.services._execution import (
+    account_of,
+    match_orders,
+    protect,
+    send_intent,
+    size,
+    withdraw_overtaken,
+)
+from trading.services._orders import cancel_all_orders, resume_order
 from trading.services._tape import Step, exact
 
 log = structlog.get_logger(__name__)
@@ -51,7 +58,8 @@ def run_bot(
 ) -> bool:
     """Do all that is due for one bot under its lease; whether more is waiting right now.
 
-    Does nothing when the bot isn't running, the system isn't, or another worker has it.
+    A stopped bot decides nothing, but quotes still fill its working orders. Nothing is done
+    when the system isn't running or another worker has the bot.
     """
     bot = claim_bot(bot_id=bot_id, now=now)
     if bot is None:
@@ -59,8 +67,12 @@ def run_bot(
     due_at: datetime | None = now + timedelta(seconds=settings.ENV.bot_loop_interval_seconds)
     more = False
     try:
-        if bot.is_running and _system_runs():
+        if not _system_runs():
+            pass
+        elif bot.is_running:
             more, due_at = _advance(bot, now, quote_for, budget_s)
+        elif not bot.is_replay:
+            _serve_orders(Books.open(bot), now, quote_for)
     except LeaseLost:
         log.info("bot.lease_lost", bot_id=bot_id)
     except Exception as error:
@@ -83,11 +95,15 @@ def run_cycle(
     if claimed is None:
         raise BotBusy("The bot is in the middle of a cycle; try again in a moment.")
     try:
+        if not claimed.is_running:
+            place_cursors(claimed, now)  # what went by while it was stopped wasn't missed
         record(action="bot.cycle_run", subject=f"bot:{bot.pk}", by=by, now=now)
         if claimed.is_replay:
             _replay(Books.open(claimed), now, budget_s=0)
         else:
             _follow(Books.open(claimed), now, quote_for)
+    except LeaseLost:
+        raise BotBusy("The bot was started, stopped or changed meanwhile.") from None
     finally:
         release_bot(bot=claimed, due_at=now)
     newest = DecisionRecord.objects.filter(bot=bot).select_related("symbol")
@@ -104,10 +120,9 @@ def _advance(
         wait = 1.0 if _needs_quotes(books) else settings.ENV.bot_loop_interval_seconds
         return False, now + timedelta(seconds=wait)
     more = _replay(books, now, budget_s=budget_s)
-    if not more and bot.replay_speed == 0:
-        finish_replay(bot=bot, now=now)
-        return False, None
-    if not more and _replayed_all(books):
+    if not more and (bot.replay_speed == 0 or _replayed_all(books)):
+        # Nothing will ever fill them.
+        cancel_all_orders(by=None, now=now, cause="replay_finished", bot_id=bot.pk)
         finish_replay(bot=bot, now=now)
         return False, None
     return more, now + timedelta(seconds=1)
@@ -116,19 +131,36 @@ def _advance(
 # A live bot
 
 
+def _serve_orders(books: Books, now: datetime, quote_for: QuoteFor) -> None:
+    """What is left of a stopped bot: its working orders, until they fill or are canceled."""
+    _resume(books, now)
+    filled = False
+    for lane in books.lanes:
+        quote = quote_for(lane.symbol.pk)
+        _mark(lane, quote, None)
+        before = lane.holding
+        if lane.orders and quote is not None:
+            _fill_on_quote(books, lane, quote, now)
+        filled = filled or lane.holding != before
+    if filled:
+        _close_tick(books, at_ms=clock.to_ms(now), every_ms=1)
+    books.commit(now=now)
+
+
 def _follow(books: Books, now: datetime, quote_for: QuoteFor) -> None:
     now_ms = clock.to_ms(now)
     _resume(books, now)
+    quotes = {lane.symbol.pk: quote_for(lane.symbol.pk) for lane in books.lanes}
+    steps = {lane.symbol.pk: _newest_step(books, lane, now) for lane in books.lanes}
+    # All prices first: what one lane decides depends on the equity in all.
     for lane in books.lanes:
-        quote = quote_for(lane.symbol.pk)
-        step = _newest_step(books, lane, now)
-        if step is not None:
-            lane.last_price = exact(step.bars.close[step.index])
+        _mark(lane, quotes[lane.symbol.pk], steps[lane.symbol.pk])
+    books.mark(at_ms=now_ms)
+    for lane in books.lanes:
+        quote, step = quotes[lane.symbol.pk], steps[lane.symbol.pk]
         if quote is not None:
-            lane.last_price = exact(quote.last)
-            lane.price_at_ms = quote.at_ms
             _trade_quote(books, lane, quote, now)
-        if step is not None:
+        if step is not None and lane.row.decided_ms < step.close_ms:
             age_s = (now_ms - (quote.at_ms if quote else step.close_ms)) / 1000
             _decide(books, step, now, price_age_s=max(age_s, 0.0))
             if quote is not None:
@@ -137,10 +169,17 @@ def _follow(books: Books, now: datetime, quote_for: QuoteFor) -> None:
     books.commit(now=now)
 
 
+def _mark(lane: Lane, quote: Quote | None, step: Step | None) -> None:
+    if step is not None:
+        lane.last_price = exact(step.bars.close[step.index])
+    if quote is not None:
+        lane.last_price = exact(quote.last)
+
+
 def _newest_step(books: Books, lane: Lane, now: datetime) -> Step | None:
     """The newest closed candle without a decision; older ones are recorded as missed."""
     timeframe = Timeframe(books.bot.timeframe)
-    tape = _tape.live(books, lane)
+    tape = _tape.live(books, lane, now_ms=clock.to_ms(now))
     fresh = [index for index in range(len(tape.bars)) if tape.close_ms(index) > lane.row.decided_ms]
     if not fresh:
         if len(tape.bars):
@@ -158,19 +197,34 @@ def _newest_step(books: Books, lane: Lane, now: datetime) -> Step | None:
 
 def _trade_quote(books: Books, lane: Lane, quote: Quote, now: datetime) -> None:
     """Fills and protective exits on a live quote that is fresh enough."""
-    if (clock.to_ms(now) - quote.at_ms) / 1000 > books.limits.max_price_age_s:
-        return
-    if not lane.orders and not lane.holding.qty:
+    market = _fill_on_quote(books, lane, quote, now)
+    if market is None:
         return
     timeframe = Timeframe(books.bot.timeframe)
-    volume = _tape.last_volume(lane.symbol.pk, books.bot.timeframe)
-    market = _quote_market(quote, volume)
-    match_orders(books=books, lane=lane, market=market, now=now)
     close_ms = timeframe.floor(quote.at_ms) + timeframe.ms
     if lane.row.decided_ms < close_ms:
         _protect(books, lane, market, close_ms, now)
     lane.high_since_entry = max(lane.high_since_entry, market.high)
     lane.moved = lane.moved or bool(lane.holding.qty)
+
+
+def _fill_on_quote(books: Books, lane: Lane, quote: Quote, now: datetime) -> Market | None:
+    """Fill what works and was there before the quote; None if there is nothing to look at."""
+    if (clock.to_ms(now) - quote.at_ms) / 1000 > books.limits.max_price_age_s:
+        return None
+    if not lane.orders and not lane.holding.qty:
+        return None
+    market = _quote_market(quote, _tape.last_volume(lane.symbol.pk, books.bot.timeframe))
+    known = [order for order in lane.orders if _decided_ms(order) <= quote.at_ms]
+    match_orders(books=books, lane=lane, market=market, now=now, orders=known)
+    return market
+
+
+def _decided_ms(order: Order) -> int:
+    """When it was known what this order knew: an older quote would be a look back in time."""
+    placed_ms = clock.to_ms(order.created_at)
+    decision = order.intent.decision
+    return placed_ms if decision is None else min(decision.candle_close_ms, placed_ms)
 
 
 def _quote_market(quote: Quote, volume: float) -> Market:
@@ -201,6 +255,7 @@ def _replay(books: Books, now: datetime, *, budget_s: float) -> bool:
     """Walk stored candles until the budget or the range ends; whether more is left."""
     deadline = clock.mono() + budget_s
     _resume(books, now)
+    _tape.mark_at_cursors(books)
     until_ms = _tape.replay_until(books.bot, now)
     while True:
         ticks = _tape.replay(books, until_ms)
@@ -222,11 +277,12 @@ def _replay_tick(books: Books, close_ms: int, steps: list[Step], now: datetime) 
     """Everything that happens up to one close: fills, exits, marks, then decisions."""
     for step in steps:
         _replay_bar(books, step, now)
+    # Before the decisions: what they commit is then all that this close has changed.
+    every = max(SNAPSHOT_MS, Timeframe(books.bot.timeframe).ms)
+    _close_tick(books, at_ms=close_ms, every_ms=every)
     for step in steps:
         if step.lane.row.decided_ms < step.close_ms:
             _decide(books, step, now, price_age_s=0.0)
-    every = max(SNAPSHOT_MS, Timeframe(books.bot.timeframe).ms)
-    _close_tick(books, at_ms=close_ms, every_ms=every)
 
 
 def _replay_bar(books: Books, step: Step, now: datetime) -> None:
@@ -254,7 +310,7 @@ def _bar_market(step: Step) -> Market:
 
 
 def _replayed_all(books: Books) -> bool:
-    end = books.bot.replay_to_ms or 0
+    end = _tape.replay_end(books.bot)
     return all(lane.row.decided_ms >= end for lane in books.lanes)
 
 
@@ -263,6 +319,8 @@ def _replayed_all(books: Books) -> bool:
 
 def _decide(books: Books, step: Step, now: datetime, *, price_age_s: float) -> None:
     """The decision record of one closed candle, and its order if there is one to send."""
+    if step.warm and step.target <= 0:
+        withdraw_overtaken(books=books, lane=step.lane, now=now, stop=False)
     wanted = _wanted(books, step)
     if wanted.side is None:
         books.decide(step.lane, _record(books, step, wanted, now))
@@ -286,9 +344,14 @@ def _wanted(books: Books, step: Step) -> Wanted:
         equity=books.equity if step.target > 0 else Decimal(0),
         share=Decimal(1) / len(books.lanes),
         held_value=lane.value if lane.holding.qty >= lane.filters.qty_step else Decimal(0),
-        pending=bool(lane.orders),
+        pending=any(_is_own(order) for order in lane.orders),
         mode=books.knobs.position_mode,
     )
+
+
+def _is_own(order: Order) -> bool:
+    """The bot waits for its own orders; those of a person only count in the risk rules."""
+    return order.intent.reason != Reason.MANUAL
 
 
 def _record(
@@ -312,7 +375,7 @@ def _record(
 def _protect(books: Books, lane: Lane, market: Market, close_ms: int, now: datetime) -> None:
     if not books.exits.declared or lane.holding.qty < lane.filters.qty_step:
         return
-    if any(order.side == "SELL" for order in lane.orders):
+    if any(_leaves(order) for order in lane.orders):
         return
     hit = check_exits(
         exits=books.exits,
@@ -320,8 +383,14 @@ def _protect(books: Books, lane: Lane, market: Market, close_ms: int, now: datet
         high_since_entry=lane.high_since_entry,
         market=market,
     )
-    if hit is not None:
+    if hit is not None and (hit.stop or not any(order.side == "SELL" for order in lane.orders)):
+        withdraw_overtaken(books=books, lane=lane, now=now, stop=hit.stop)
         protect(books=books, lane=lane, hit=hit, close_ms=close_ms, market=market, now=now)
+
+
+def _leaves(order: Order) -> bool:
+    """Whether the bot is on its way out already; a resting profit target may wait for ever."""
+    return order.side == "SELL" and order.type != "LIMIT"
 
 
 def _close_tick(books: Books, *, at_ms: int, every_ms: int) -> None:

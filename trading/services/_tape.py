@@ -17,6 +17,7 @@ from trading.services._books import Books, Lane
 
 CHUNK = 4_000  # candles of a replay in memory at once
 LIVE_TAIL = 3  # closed candles looked at beyond the warm-up
+LIVE_TAIL_MOST = 2_000  # of candles that a bot missed, so many get their record
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,12 @@ class Tape:
         )
 
 
-def live(books: Books, lane: Lane) -> Tape:
-    """The warm-up and the newest closed candles."""
+def live(books: Books, lane: Lane, *, now_ms: int) -> Tape:
+    """The warm-up and all closed candles since the last decision."""
     warmup = books.strategy.warmup(books.params)
-    bars = store.load_bars(lane.symbol.pk, books.bot.timeframe, limit=warmup + LIVE_TAIL)
+    behind = (now_ms - lane.row.decided_ms) // Timeframe(books.bot.timeframe).ms
+    tail = min(max(behind, LIVE_TAIL), LIVE_TAIL_MOST)
+    bars = store.load_bars(lane.symbol.pk, books.bot.timeframe, limit=warmup + tail)
     return _tape(books, lane, bars, warmup)
 
 
@@ -70,7 +73,7 @@ def replay(books: Books, until_ms: int) -> list[tuple[int, list[Step]]]:
     bar_ms = Timeframe(books.bot.timeframe).ms
     start = min(lane.row.decided_ms for lane in books.lanes)
     while start < until_ms:
-        end = min(start + CHUNK * bar_ms, until_ms)
+        end = min(start - start % bar_ms + CHUNK * bar_ms, until_ms)
         steps = [step for lane in books.lanes for step in _between(books, lane, end)]
         if steps:
             steps.sort(key=lambda step: (step.close_ms, step.lane.row.rank))
@@ -86,12 +89,31 @@ def replay(books: Books, until_ms: int) -> list[tuple[int, list[Step]]]:
 
 
 def replay_until(bot: Bot, now: datetime) -> int:
-    """Market time that a replay has reached at its speed; its end when as fast as it goes."""
-    end = bot.replay_to_ms or 0
+    """The newest close that a replay has reached at its speed; the last when as fast as it goes.
+
+    Always on the grid: a cursor inside a candle would lose that candle.
+    """
+    timeframe = Timeframe(bot.timeframe)
+    end = replay_end(bot)
     if not bot.replay_speed or bot.replay_started_at is None:
         return end
     ran_ms = (now - bot.replay_started_at).total_seconds() * 1000 * bot.replay_speed
-    return min(end, (bot.replay_from_ms or 0) + int(ran_ms))
+    return min(end, timeframe.floor((bot.replay_from_ms or 0) + int(ran_ms)))
+
+
+def replay_end(bot: Bot) -> int:
+    """The close of the last candle that is wholly inside the replay's range."""
+    return Timeframe(bot.timeframe).floor(bot.replay_to_ms or 0)
+
+
+def mark_at_cursors(books: Books) -> None:
+    """Every lane's price is the close of the newest candle that it has decided."""
+    timeframe = Timeframe(books.bot.timeframe)
+    for lane in books.lanes:
+        at_ms = timeframe.floor(lane.row.decided_ms)
+        bars = store.load_bars(lane.symbol.pk, timeframe, to_ms=at_ms, limit=1)
+        if len(bars):
+            lane.last_price = exact(bars.close[-1])
 
 
 def last_volume(symbol_id: int, timeframe: str) -> float:
@@ -114,8 +136,6 @@ def _between(books: Books, lane: Lane, end_ms: int) -> list[Step]:
         return []
     past = store.load_bars(lane.symbol.pk, books.bot.timeframe, to_ms=first_open, limit=warmup)
     tape = _tape(books, lane, _joined(past, new), warmup)
-    if len(past):
-        lane.last_price = lane.last_price or exact(past.close[-1])
     return [tape.step(index) for index in range(len(past), len(tape.bars))]
 
 
