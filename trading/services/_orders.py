@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q
@@ -21,10 +22,12 @@ from trading import brokers, events, order_state
 from trading.brokers import Ack, Broker, Outcome, Placement
 from trading.costs import Filters
 from trading.errors import OrderNotOpen, OrderUnknown
-from trading.models import Order, OrderIntent, OrderTransition
+from trading.models import HaltRequest, Order, OrderIntent, OrderTransition
 from trading.order_state import OrderStatus
 from trading.risk import Denial
 from trading.services._audit import record
+
+log = structlog.get_logger(__name__)
 
 S = OrderStatus
 LEASE = timedelta(seconds=15)  # longer than any single call to a broker may take
@@ -71,12 +74,9 @@ def submit_order(
     order = Order.objects.select_related("intent", "bot", "symbol").get(pk=order_id)
     broker = broker_for(paper=order.bot.paper_mode)  # refuses before anything is claimed
     if not _claim(order, now):
+        order.refresh_from_db()
         return order
-    try:
-        ack = broker.place(_placement(order))
-    except Exception as error:  # whatever it was, the order may stand: only a lookup can tell
-        ack = Ack(Outcome.UNKNOWN, code=type(error).__name__)
-    return _settle(order, ack, now)
+    return _settle(order, _asked(lambda: broker.place(_placement(order))), now)
 
 
 def move(order: Order, to: OrderStatus, *, cause: str, now: datetime, **fields: Any) -> bool:
@@ -126,7 +126,12 @@ def cancel_order(
 
 
 def cancel_all_orders(
-    *, by: User | None, now: datetime, cause: str, bot_id: int | None = None
+    *,
+    by: User | None,
+    now: datetime,
+    cause: str,
+    bot_id: int | None = None,
+    broker_for: BrokerFor = brokers.broker_for,
 ) -> int:
     """Cancel every order of ours that may still fill; how many were."""
     mine = Order.objects.select_related("bot", "symbol").filter(
@@ -134,19 +139,30 @@ def cancel_all_orders(
     )
     if bot_id is not None:
         mine = mine.filter(bot_id=bot_id)
-    return sum(
-        _cancel(order, by=by, now=now, cause=cause, broker_for=brokers.broker_for) for order in mine
-    )
+    return sum(_cancel(order, by=by, now=now, cause=cause, broker_for=broker_for) for order in mine)
+
+
+def withdraw_order(*, order: Order, cause: str, now: datetime) -> bool:
+    """Cancel a working order of a cycle that has read it; False if it has moved meanwhile."""
+    return _cancel(order, by=None, now=now, cause=cause, broker_for=brokers.broker_for)
 
 
 def sweep_orders(*, now: datetime, broker_for: BrokerFor = brokers.broker_for) -> int:
-    """Pick up what a dead worker left: submit NEW, look up what has no answer. How many moved."""
+    """Pick up what a dead worker left: submit NEW, look up what has no answer, cancel what a
+    stop or a person wanted canceled. How many moved; one that fails doesn't keep the others.
+    """
     moved = 0
-    stale = Q(status=S.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
-    lost = Q(status=S.SUBMITTING, lease_until__lt=now) | Q(status=S.UNKNOWN)
-    for order in Order.objects.select_related("bot", "symbol", "intent").filter(stale | lost):
-        moved += resume_order(order, now=now, broker_for=broker_for)
+    for order in Order.objects.select_related("bot", "symbol", "intent").filter(_left(now)):
+        try:
+            moved += _sweep(order, now, broker_for)
+        except Exception:
+            log.exception("order.sweep_failed", order_id=order.pk)
     return moved
+
+
+def orders_left(*, now: datetime) -> bool:
+    """Whether there is anything to sweep."""
+    return Order.objects.filter(_left(now)).exists()
 
 
 def resume_order(
@@ -158,7 +174,8 @@ def resume_order(
         return bool(submitted.status != S.NEW)
     if order.status == S.SUBMITTING and not move(order, S.UNKNOWN, cause="lease_over", now=now):
         return False
-    ack = broker_for(paper=order.bot.paper_mode).find(order.client_order_id)
+    broker = broker_for(paper=order.bot.paper_mode)
+    ack = _asked(lambda: broker.find(order.client_order_id))
     if ack.outcome == Outcome.UNKNOWN:
         return False
     _settle(order, ack, now, cause="looked_up")
@@ -197,6 +214,19 @@ def _deny(order: Order, denial: Denial, now: datetime) -> bool:
     return False
 
 
+def _asked(call: Callable[[], object]) -> Ack:
+    """The broker's answer as far as it proves something; the order may stand whatever it was."""
+    try:
+        ack = call()
+    except Exception as error:
+        return Ack(Outcome.UNKNOWN, code=type(error).__name__)
+    if not isinstance(ack, Ack):
+        return Ack(Outcome.UNKNOWN, code="answer_unreadable")
+    if ack.outcome == Outcome.ACKED and not ack.exchange_order_id:
+        return Ack(Outcome.UNKNOWN, code="answer_without_id")
+    return ack
+
+
 def _settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> Order:
     """Write the verdict; a late worker holds an old fence and changes nothing."""
     verdict = _VERDICTS[ack.outcome]
@@ -210,24 +240,51 @@ def _settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> O
                 S.UNKNOWN: "order.unknown",
             }[verdict]
             _record(order, action, now)
+        else:
+            order.refresh_from_db()
     return order
+
+
+def _left(now: datetime) -> Q:
+    """Orders that wait for the sweep."""
+    stale = Q(status=S.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
+    lost = Q(status=S.SUBMITTING, lease_until__lt=now) | Q(status=S.UNKNOWN)
+    unwanted = Q(status__in=order_state.WORKING)
+    if not _is_halted():
+        unwanted &= Q(pending_cancel_at__isnull=False)
+    return stale | lost | unwanted
+
+
+def _sweep(order: Order, now: datetime, broker_for: BrokerFor) -> bool:
+    if order.status not in order_state.WORKING:
+        return resume_order(order, now=now, broker_for=broker_for)
+    cause = "emergency_stop" if _is_halted() else "requested"
+    return _cancel(order, by=None, now=now, cause=cause, broker_for=broker_for)
+
+
+def _is_halted() -> bool:
+    return HaltRequest.objects.filter(lifted_at=None).exists()
 
 
 def _cancel(
     order: Order, *, by: User | None, now: datetime, cause: str, broker_for: BrokerFor
 ) -> bool:
-    if order.status not in {S.NEW, *order_state.WORKING}:
-        return False
-    if order.status != S.NEW:
+    """Ask, then write it down under the order's lock: a fill that was faster stays a fill."""
+    acked = False
+    if order.status in order_state.WORKING:
         Order.objects.filter(pk=order.pk).update(pending_cancel_at=now)
-        if broker_for(paper=order.bot.paper_mode).cancel(order.client_order_id).outcome != (
-            Outcome.ACKED
-        ):
+        broker = broker_for(paper=order.bot.paper_mode)
+        if _asked(lambda: broker.cancel(order.client_order_id)).outcome != Outcome.ACKED:
             return False
+        acked = True
     with transaction.atomic():
-        canceled = move(order, S.CANCELED, cause=cause, now=now, pending_cancel_at=None)
+        order.refresh_from_db(from_queryset=Order.objects.select_for_update())
+        may = order.status == S.NEW or (acked and order.status in order_state.WORKING)
+        canceled = may and move(order, S.CANCELED, cause=cause, now=now, pending_cancel_at=None)
         if canceled:
             _record(order, "order.canceled", now, by=by, reason=cause)
+    if order.status in order_state.WORKING and not acked:  # it was NEW when we looked
+        return _cancel(order, by=by, now=now, cause=cause, broker_for=broker_for)
     return canceled
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from config import clock
 from trading import access, events
@@ -19,9 +19,10 @@ from trading.queries import readiness
 from trading.risk import Denial
 from trading.services import _orders
 from trading.services._audit import record
-from trading.services._bots import finish_jobs
+from trading.services._bots import finish_jobs, halt_bots
 
 State = SystemState.State
+STOP_TAKES = timedelta(seconds=5)  # at most, from its halt row to its state
 _STATE = "SELECT state, epoch FROM trading_systemstate WHERE id = 1"
 _STATE_SHARED = f"{_STATE} FOR SHARE"
 
@@ -72,9 +73,11 @@ def resume_system(*, reason: str, by: User, now: datetime) -> SystemState:
     """Back to RUNNING. After an emergency stop: administrators only, and with a reason."""
     with transaction.atomic():
         state = SystemState.objects.select_for_update().get(pk=1)
-        if state.state == State.RUNNING:
+        # A stop that died after its halt row left the state as it was.
+        halted = HaltRequest.objects.filter(lifted_at=None).exists()
+        if state.state == State.RUNNING and not halted:
             raise SystemHalted("The system is running already.")
-        if state.state == State.EMERGENCY_STOP:
+        if state.state == State.EMERGENCY_STOP or halted:
             _check_may_lift(by, reason)
         before = state.state
         HaltRequest.objects.filter(lifted_at=None).update(lifted_at=now)
@@ -112,9 +115,27 @@ def emergency_stop(
         state = SystemState.objects.get(pk=1)
         bots = _stop_all_bots(now)
         _announce("system.emergency_stopped", state, before, by, reason, now)
+        # Claims share-lock the state that is locked here: none is under way, none comes later.
+        last_claim = _claims().order_by("-pk").values_list("pk", flat=True).first() or 0
         stopped_at = read_clock()
     canceled = _orders.cancel_all_orders(by=by, now=now, cause="emergency_stop")
-    return _proof(now=now, stopped_at=stopped_at, bots=bots, canceled=canceled)
+    return StopProof(
+        requested_at=now,
+        stopped_at=stopped_at,
+        halted_s=max((stopped_at - now).total_seconds(), 0.0),
+        bots_stopped=bots,
+        orders_canceled=canceled,
+        orders_unresolved=_unresolved(),
+        claims_after_stop=_claims().filter(pk__gt=last_claim).count(),
+    )
+
+
+def finish_emergency_stop(*, now: datetime) -> StopProof | None:
+    """Do the rest of a stop whose process died after its halt row; None if there is none."""
+    halted = HaltRequest.objects.filter(lifted_at=None, at__lt=now - STOP_TAKES).first()
+    if halted is None or SystemState.objects.filter(pk=1, state=State.EMERGENCY_STOP).exists():
+        return None
+    return emergency_stop(reason=halted.reason, by=None, now=now)
 
 
 def start_scheduler(*, by: User, now: datetime) -> SystemState:
@@ -164,27 +185,20 @@ def _check_may_lift(by: User, reason: str) -> None:
 def _stop_all_bots(now: datetime) -> int:
     running = Bot.objects.running()
     ids = list(running.values_list("pk", flat=True))
-    stopped = running.update(
-        status=Bot.Status.STOPPED, stop_requested=True, due_at=None, updated_at=now
-    )
+    stopped = halt_bots(running, now=now)
     for bot in Bot.objects.filter(pk__in=ids):
         finish_jobs(bot=bot, message="Emergency stop", now=now)
         events.bot_state(bot, job_id=None, now=now)
     return stopped
 
 
-def _proof(*, now: datetime, stopped_at: datetime, bots: int, canceled: int) -> StopProof:
-    unresolved = Order.objects.filter(status__in=UNRESOLVED)
-    late = OrderTransition.objects.filter(to_status=OrderStatus.SUBMITTING, at__gt=stopped_at)
-    return StopProof(
-        requested_at=now,
-        stopped_at=stopped_at,
-        halted_s=max((stopped_at - now).total_seconds(), 0.0),
-        bots_stopped=bots,
-        orders_canceled=canceled,
-        orders_unresolved=list(unresolved.values_list("client_order_id", flat=True)),
-        claims_after_stop=late.count(),
-    )
+def _claims() -> QuerySet[OrderTransition]:
+    return OrderTransition.objects.filter(to_status=OrderStatus.SUBMITTING)
+
+
+def _unresolved() -> list[str]:
+    rows = Order.objects.filter(status__in=UNRESOLVED)
+    return list(rows.values_list("client_order_id", flat=True))
 
 
 def _set_scheduler(*, on: bool, by: User, now: datetime) -> SystemState:

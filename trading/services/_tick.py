@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 
 from trading.models import Bot, Heartbeat, Job, Order, SystemState
-from trading.order_state import OrderStatus
+from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
-from trading.services._orders import NEW_FOR_S
-from trading.services._system import beat_heart
+from trading.services._orders import orders_left
+from trading.services._system import beat_heart, finish_emergency_stop
 
-HEAD_EVERY_S = 300
+HEAD_EVERY_MIN = 5
+HEAD_WITHIN_S = 5  # a beat that misses a second or two still exports the head
 SILENT_AFTER_S = 5.0
 CLAIMED_FOR = timedelta(seconds=10)  # a lost message is repeated after this
 JOB_IDLE_FOR = timedelta(seconds=60)
@@ -32,9 +34,10 @@ class Hints:
 def tick(*, process: str, now: datetime) -> Hints:
     """One second's dispatch by conditional update; two ticks at once share the work."""
     beat_heart(process=process, now=now)
-    if now.second == 0 and now.minute % (HEAD_EVERY_S // 60) == 0:
+    finish_emergency_stop(now=now)
+    if now.second < HEAD_WITHIN_S and now.minute % HEAD_EVERY_MIN == 0:
         export_head(now=now)
-    return Hints(bots=_due_bots(now), jobs=_waiting_jobs(now), sweep=_orders_left(now))
+    return Hints(bots=_due_bots(now), jobs=_waiting_jobs(now), sweep=orders_left(now=now))
 
 
 def watch(*, now: datetime) -> Hints:
@@ -61,17 +64,26 @@ def bots_on(*, symbol_id: int, timeframe: str) -> list[int]:
 def is_silent(*, process: str, now: datetime) -> bool:
     """Whether a process has shown no life for longer than is normal."""
     row = Heartbeat.objects.filter(process=process).first()
-    return row is None or (now - row.at).total_seconds() > SILENT_AFTER_S
+    # Also when its last sign is from the future: the clock was set back since.
+    return row is None or abs((now - row.at).total_seconds()) > SILENT_AFTER_S
 
 
 def _due_bots(now: datetime) -> list[int]:
+    """Running bots whose time has come, and stopped ones with an order that may still fill."""
     if not _bots_may_run():
         return []
-    due = Bot.objects.running().filter(Q(due_at=None) | Q(due_at__lte=now))
+    working = Order.objects.filter(status__in=WORKING).values("bot_id")
+    serving = Q(source=Bot.Source.LIVE_FEED, status=Bot.Status.STOPPED, pk__in=working)
+    # Nothing is due later than that: such a time was written before the clock was set back.
+    never = now + timedelta(seconds=2 * settings.ENV.bot_loop_interval_seconds + 60)
+    due = Bot.objects.filter(
+        Q(status=Bot.Status.RUNNING) | serving,
+        Q(due_at=None) | Q(due_at__lte=now) | Q(due_at__gt=never),
+    )
     return [
         pk
         for pk, slot in due.order_by("due_at").values_list("pk", "due_at")[:500]
-        if Bot.objects.running().filter(pk=pk, due_at=slot).update(due_at=now + CLAIMED_FOR)
+        if Bot.objects.filter(pk=pk, due_at=slot).update(due_at=now + CLAIMED_FOR)
     ]
 
 
@@ -90,9 +102,3 @@ def _waiting_jobs(now: datetime) -> list[int]:
         for pk, seen in rows.values_list("pk", "updated_at")
         if Job.objects.filter(pk=pk, updated_at=seen).update(updated_at=now)
     ]
-
-
-def _orders_left(now: datetime) -> bool:
-    stale = Q(status=OrderStatus.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
-    lost = Q(status=OrderStatus.SUBMITTING, lease_until__lt=now)
-    return Order.objects.filter(stale | lost | Q(status=OrderStatus.UNKNOWN)).exists()
