@@ -42,6 +42,7 @@ NAMES = {
 # The quote assets that a name without a separator may end in, longest first.
 QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "EUR", "BTC", "ETH", "BNB")
 REPORT_ROWS = 5_000
+FINEST_DIGITS = 8
 
 _FILE_NAME = re.compile(
     r"^(?P<base>[A-Za-z0-9]+?)(?:[_-](?P<quote>[A-Za-z]{3,5}))?[_-](?P<timeframe>\d+[mhd])(?![a-z0-9])"
@@ -102,12 +103,12 @@ def finest_digits(rows: Sequence[CandleRow]) -> tuple[Decimal, Decimal]:
 
 def _step(numbers: set[float]) -> Decimal:
     digits = max((_digits(number) for number in numbers if isfinite(number)), default=0)
-    return Decimal(1).scaleb(-min(digits, 8))
+    return Decimal(1).scaleb(-digits)
 
 
 def _digits(number: float) -> int:
-    """Decimals that a number is printed with."""
-    text = repr(number)
+    """Decimals that a number is printed with, without the noise of binary sums: 0.1 + 0.2."""
+    text = repr(round(number, FINEST_DIGITS))
     if "e" in text:
         return max(0, -int(Decimal(text).as_tuple().exponent))
     decimals = text.partition(".")[2]
