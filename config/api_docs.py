@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.rendering import json_response, to_json
-from config.schema import areas_of
+from config.schema import areas_of, shapes_of
 from trading import access
 
 
@@ -32,7 +32,8 @@ class SchemaView(APIView):
 @permission_required(access.VIEW, raise_exception=True)
 def docs_page(request: HttpRequest) -> HttpResponse:
     """Every endpoint by area, with parameters, bodies and answers."""
-    return render(request, "api/docs.html", {"areas": areas_of(document())})
+    context = {"areas": areas_of(document()), "shapes": shapes_of(document())}
+    return render(request, "api/docs.html", context)
 
 
 @cache

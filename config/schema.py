@@ -81,6 +81,28 @@ def areas_of(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, "operations": entries} for name, entries in sorted(areas.items())]
 
 
+def shapes_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of bodies and answers, for the same page."""
+    return [
+        {"name": name, "text": schema.get("description", ""), "fields": _fields(schema)}
+        for name, schema in sorted(document["components"]["schemas"].items())
+        if not name.startswith("Paginated")
+    ]
+
+
+def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "type": _name(part),
+            "required": name in required,
+            "text": part.get("description", ""),
+        }
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
 def _entry(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     answers = [
         {"status": status, "text": answer.get("description", ""), "shape": _shape(answer)}
@@ -109,7 +131,10 @@ def _name(schema: dict[str, Any]) -> str:
         return str(schema["$ref"]).rpartition("/")[2]
     if schema.get("type") == "array":
         return f"list of {_name(schema['items'])}"
-    return str(schema.get("type", "any"))
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    kind = schema.get("type", "any")
+    return " | ".join(kind) if isinstance(kind, list) else str(schema.get("format", kind))
 
 
 def _error(meaning: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from channels.layers import get_channel_layer
-from django.db import close_old_connections
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.db import connection
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
@@ -71,7 +71,8 @@ class SseView(APIView):
             for name in ("bot_id", "job_id")
         }
         caller = caller_of(request.headers, request.COOKIES)
-        close_old_connections()  # a stream may live for days and needs no database
+        if not connection.in_atomic_block:
+            connection.close()  # a stream may live for days and needs no database
         response = StreamingHttpResponse(
             stream(wanted=wanted, caller=caller), content_type="text/event-stream"
         )
@@ -79,15 +80,11 @@ class SseView(APIView):
         response.headers["X-Accel-Buffering"] = "no"
         return response
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        final = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(final, Response):
-            # A refusal is JSON, whatever the client hoped for.
-            final.accepted_renderer = OrjsonRenderer()
-            final.accepted_media_type = OrjsonRenderer.media_type
-        return final
+    def handle_exception(self, exc: Exception) -> Response:
+        # A refusal is JSON, whatever the client hoped for.
+        self.request.accepted_renderer = OrjsonRenderer()
+        self.request.accepted_media_type = OrjsonRenderer.media_type
+        return super().handle_exception(exc)
 
 
 async def stream(*, wanted: Mapping[str, int | None], caller: Caller) -> AsyncIterator[bytes]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import URLPattern, URLResolver
-from django.urls.resolvers import RoutePattern
 
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
+_GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Route:
     """One pattern, as "/bots/<bot_id>/stop", and the view behind it."""
 
     pattern: str
-    name: str
+    view: Callable[..., Any]
 
 
 def routes(resolver: URLResolver, prefix: str = "/") -> Iterator[Route]:
@@ -27,10 +28,9 @@ def routes(resolver: URLResolver, prefix: str = "/") -> Iterator[Route]:
         if isinstance(entry, URLResolver):
             yield from routes(entry, path)
         else:
-            yield Route(path, entry.name or "")
+            yield Route(path, entry.callback)
 
 
 def _text(entry: URLPattern | URLResolver) -> str:
-    if isinstance(entry.pattern, RoutePattern):
-        return _CONVERTER.sub(r"<\1>", str(entry.pattern))
-    return str(entry.pattern).removeprefix("^").removesuffix(r"\Z").removesuffix("$")
+    text = str(entry.pattern).removeprefix("^").removesuffix(r"\Z").removesuffix("$")
+    return _CONVERTER.sub(r"<\1>", _GROUP.sub(r"<\1>", text)).replace("\\.", ".")

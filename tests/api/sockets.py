@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import Client
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.api.factories import Api
 from tests.conftest import AsgiServer
@@ -54,6 +55,17 @@ def listening(server: AsgiServer, path: str, api: Api) -> Iterator[Listener]:
     """A socket with the program's token in its header."""
     headers = {"Authorization": f"Bearer {api.secret}"}
     with connect(f"{server.ws_url}{path}", additional_headers=headers) as connection:
+        yield Listener(connection)
+
+
+@contextmanager
+def browsing(server: AsgiServer, api: Api, *, origin: str = "") -> Iterator[Listener]:
+    """A socket of a page: the person's session, and the origin of the page (else our own)."""
+    with connect(
+        f"{server.ws_url}/ws/events",
+        additional_headers=session_cookie(api),
+        origin=Origin(origin or server.url),
+    ) as connection:
         yield Listener(connection)
 
 

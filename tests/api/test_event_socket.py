@@ -8,10 +8,11 @@ import pytest
 from django.contrib.sessions.models import Session
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from config.bus import EVENTS_GROUP
 from tests.api.factories import Api, make_ready_bot, make_user
-from tests.api.sockets import Listener, listening, session_cookie
+from tests.api.sockets import Listener, browsing, listening
 from tests.conftest import AsgiServer
 from trading.consumers import EventConsumer, topics_of
 
@@ -92,7 +93,7 @@ def test_a_token_in_the_address_counts_for_nothing(asgi_server: AsgiServer, view
 
 
 def test_a_person_without_a_role_hears_nothing(asgi_server: AsgiServer, viewer: Api) -> None:
-    viewer.user.groups.clear()  # type: ignore[union-attr]
+    make_user().groups.clear()
 
     with pytest.raises(InvalidStatus):
         connect(
@@ -104,12 +105,8 @@ def test_a_person_without_a_role_hears_nothing(asgi_server: AsgiServer, viewer: 
 def test_a_browser_with_a_session_and_its_own_origin_listens(
     asgi_server: AsgiServer, viewer: Api
 ) -> None:
-    with connect(
-        f"{asgi_server.ws_url}/ws/events",
-        additional_headers=session_cookie(viewer),
-        origin=asgi_server.url,  # type: ignore[arg-type]
-    ) as connection:
-        ready(Listener(connection))
+    with browsing(asgi_server, viewer) as listener:
+        ready(listener)
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "https://{host}", "http://127.0.0.1:1"])
@@ -118,12 +115,11 @@ def test_a_page_of_another_origin_does_not(
 ) -> None:
     host = asgi_server.url.removeprefix("http://")
 
-    with pytest.raises(InvalidStatus):
-        connect(
-            f"{asgi_server.ws_url}/ws/events",
-            additional_headers=session_cookie(viewer),
-            origin=origin.format(host=host),  # type: ignore[arg-type]
-        )
+    with (
+        pytest.raises(InvalidStatus),
+        browsing(asgi_server, viewer, origin=origin.format(host=host)),
+    ):
+        pass
 
 
 def test_a_browser_may_offer_its_token_as_a_subprotocol(
@@ -131,7 +127,7 @@ def test_a_browser_may_offer_its_token_as_a_subprotocol(
 ) -> None:
     with connect(
         f"{asgi_server.ws_url}/ws/events",
-        subprotocols=["bearer", viewer.secret],  # type: ignore[list-item]
+        subprotocols=[Subprotocol("bearer"), Subprotocol(viewer.secret)],
     ) as connection:
         assert connection.subprotocol == "bearer"
         ready(Listener(connection))
@@ -141,12 +137,8 @@ def test_a_logout_closes_the_socket(
     asgi_server: AsgiServer, viewer: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(EventConsumer, "recheck_s", 0.1)
-    with connect(
-        f"{asgi_server.ws_url}/ws/events",
-        additional_headers=session_cookie(viewer),
-        origin=asgi_server.url,  # type: ignore[arg-type]
-    ) as connection:
-        listener = ready(Listener(connection))
+    with browsing(asgi_server, viewer) as listener:
+        ready(listener)
         Session.objects.all().delete()
 
         assert listener.close_code() == 4401

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.urls import get_resolver
 from jsonschema import Draft202012Validator
 
@@ -151,3 +152,16 @@ def test_the_document_names_every_versioned_route_once() -> None:
 def test_the_document_is_for_people_of_the_console(viewer: Api) -> None:
     assert viewer.get("schema").json()["info"]["title"] == "Countersign"
     assert Api().get("schema").status_code == 401
+
+
+def test_the_page_of_the_api_shows_every_operation(viewer: Api) -> None:
+    browser = Client()
+    browser.force_login(viewer.user)  # type: ignore[arg-type]
+
+    page = browser.get("/api/v1/docs").content.decode()
+
+    for path, operations in document()["paths"].items():
+        assert path in page
+        assert all(each["operationId"] in page for each in operations.values())
+    assert "<script>" not in page
+    assert "style=" not in page

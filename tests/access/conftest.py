@@ -1,0 +1,77 @@
+"""One of everything, so that a refusal is about the role and not about a missing row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from config import clock
+from marketdata.indicators import Spec
+from marketdata.models import Annotation, DeadLetter, IndicatorSpec
+from tests.api.conftest import console
+from tests.api.factories import Api, make_api, make_bot, make_symbol
+from trading import access
+from trading.models import ApiToken, Job, Order, OrderIntent
+
+__all__ = ["console"]
+
+
+@pytest.fixture
+def ids(console: None) -> dict[str, str]:
+    """What fills the angle brackets of each pattern."""
+    now = clock.now()
+    symbol, bot = make_symbol(), make_bot()
+    intent = OrderIntent.objects.create(
+        bot=bot,
+        idempotency_key="k",
+        symbol=symbol,
+        side="BUY",
+        qty=Decimal(1),
+        reason="manual",
+        epoch=1,
+        decided_at=now,
+    )
+    order = Order.objects.create(
+        intent=intent,
+        bot=bot,
+        symbol=symbol,
+        client_order_id="cs-1",
+        side="BUY",
+        type="MARKET",
+        qty=Decimal(1),
+        created_at=now,
+        updated_at=now,
+    )
+    job = Job.objects.create(task="market.backfill", created_at=now, updated_at=now)
+    letter = DeadLetter.objects.create(
+        kind="candle", digest="d", source="x", payload={}, reason="odd", at=now
+    )
+    sma = Spec.of("sma")
+    spec = IndicatorSpec.objects.create(
+        symbol=symbol, timeframe="1m", name="sma", params=dict(sma.params), params_hash="h"
+    )
+    drawing = Annotation.objects.create(
+        symbol=symbol, shape_type="text", points=[{"time": 1, "price": 1.0}], created_at=now
+    )
+    return {
+        "bot_id": str(bot.pk),
+        "order_id": str(order.pk),
+        "job_id": str(job.pk),
+        "letter_id": str(letter.pk),
+        "spec_id": str(spec.pk),
+        "symbol_id": str(symbol.pk),
+        "annotation_id": str(drawing.pk),
+        "token_id": str(token_of_nobody().pk),
+        "strategy": "trend_ema",
+        "exchange": "simulated",
+        "name": "BTC-USDT",
+        "symbol": "simulated/BTC-USDT",
+        "what": "fills",
+        "kind": "json",
+    }
+
+
+def token_of_nobody() -> ApiToken:
+    owner: Api = make_api(access.VIEWER)
+    return ApiToken.objects.get(user=owner.user)
