@@ -10,6 +10,7 @@ import { onEvent, onTick } from "../live.js";
 const FIRST_LOAD = 1500;
 const OLDER_LOAD = 3000;
 const NEAR_EDGE = 60;
+const AROUND = 700; // candles on either side of a moment that one jumps to
 const LINE_COLORS = 6;
 const REFRESH_MS = 1500;
 
@@ -80,6 +81,7 @@ class CandleChart extends HTMLElement {
     this.message.textContent = this.rows.length
       ? ""
       : "No candles are stored here yet. A download of history brings them.";
+    this.leave();
     this.draw();
     this.showEnd();
     this.describe();
@@ -101,7 +103,8 @@ class CandleChart extends HTMLElement {
   }
 
   showEnd() {
-    const shown = Math.min(this.rows.length, Math.floor(this.clientWidth / 7));
+    const width = this.hasAttribute("replay") ? 3 : 7;
+    const shown = Math.min(this.rows.length, Math.floor(this.clientWidth / width));
     this.chart.timeScale().setVisibleLogicalRange({
       from: this.rows.length - shown,
       to: this.rows.length + 4,
@@ -112,6 +115,9 @@ class CandleChart extends HTMLElement {
     this.chart.subscribeCrosshairMove((param) => this.describe(param));
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => this.readOlder(range));
     this.ends.push(onTheme(() => this.paint()));
+    const jump = (event) => this.jump(event.target.closest?.("[data-chart-at]"));
+    document.addEventListener("click", jump);
+    this.ends.push(() => document.removeEventListener("click", jump));
     const bot = this.getAttribute("bot");
     if (bot) {
       this.ends.push(onEvent("order.changed", (event) => event.bot_id === Number(bot) && this.soon()));
@@ -135,7 +141,7 @@ class CandleChart extends HTMLElement {
   // The forming one-minute candle grows the candle of this timeframe that holds it.
   grow(bar) {
     const last = this.rows.at(-1);
-    if (!last) return;
+    if (!last || this.away) return;
     const ms = Math.floor(bar.time / this.frameS) * this.frameS * 1000;
     if (ms < last[0]) return;
     if (ms === last[0]) {
@@ -153,7 +159,7 @@ class CandleChart extends HTMLElement {
 
   // Closed candles, their indicators and new fills; a burst of events is one read.
   soon() {
-    if (this.waiting) return;
+    if (this.waiting || this.away) return;
     this.waiting = setTimeout(async () => {
       this.waiting = null;
       if (!this.isConnected) return;
@@ -188,6 +194,44 @@ class CandleChart extends HTMLElement {
     this.describe();
   }
 
+  // To a moment that a table names; what is on the chart then stands still until one comes back.
+  async jump(button) {
+    if (!button) return;
+    this.scrollIntoView({ block: "center", behavior: "smooth" });
+    const ms = Math.floor(Number(button.dataset.chartAt) / 1000 / this.frameS) * this.frameS * 1000;
+    const frame = this.frameS * 1000;
+    if (!this.rows.length || ms < this.rows[0][0]) {
+      const { candles } = await this.read({ from: ms - AROUND * frame, to: ms + AROUND * frame });
+      if (!candles.length) return;
+      this.away = true;
+      this.reachedStart = false;
+      this.rows = candles;
+      this.draw();
+      await Promise.all([this.readMarkers(), this.readIndicators()]);
+      this.offerWayBack();
+    }
+    const index = this.rows.findIndex(([open]) => open >= ms);
+    const half = Math.floor(this.clientWidth / 14);
+    this.chart.timeScale().setVisibleLogicalRange({ from: index - half, to: index + half });
+  }
+
+  offerWayBack() {
+    if (this.back) return;
+    this.back = document.createElement("button");
+    this.back.type = "button";
+    this.back.className = "button button--small chart__back";
+    this.back.textContent = "Back to the newest";
+    this.back.addEventListener("click", () => this.readAll());
+    this.append(this.back);
+  }
+
+  leave() {
+    this.away = false;
+    this.reachedStart = false;
+    this.back?.remove();
+    this.back = null;
+  }
+
   async readOlder(range) {
     if (!range || range.from > NEAR_EDGE || this.reading || this.reachedStart) return;
     this.reading = true;
@@ -209,7 +253,8 @@ class CandleChart extends HTMLElement {
     const source = this.getAttribute("markers-src");
     if (!source || !this.rows.length) return;
     const { fills } = await readJson(`${source}?from=${this.rows[0][0]}`);
-    this.fills = fills;
+    const end = this.rows.at(-1)[0] + this.frameS * 1000;
+    this.fills = fills.filter(({ at_ms: ms }) => ms < end);
     this.placeMarkers();
   }
 
@@ -282,8 +327,8 @@ class CandleChart extends HTMLElement {
         isBars ? HistogramSeries : LineSeries,
         {
           color: color(token, isBars ? 0.4 : 1),
-          lineWidth: 1.5,
-          lineStyle: !pane && index > 0 && names.length > 1 ? 2 : 0,
+          lineWidth: names.length > 1 ? 1 : 2,
+          lineStyle: name === "middle" ? 2 : 0,
           lastValueVisible: Boolean(pane) && !isBars,
           priceLineVisible: false,
           crosshairMarkerVisible: false,
