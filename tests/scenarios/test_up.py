@@ -20,10 +20,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
-    pytest.mark.xdist_group("up"),  # one story, in one process
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 CHILDREN = ("bus", "web", "worker", "beat", "feed")
 
