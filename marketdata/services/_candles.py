@@ -133,13 +133,12 @@ def _store_again(letter: DeadLetter, now: datetime) -> None:
     symbol = Symbol.objects.filter(pk=payload.get("symbol_id")).first()
     if symbol is None:
         raise DeadLetterInvalid("The symbol of this candle is not known any more.")
-    at, *numbers = payload["row"]
     try:
-        open_, high, low, close, volume = (float(number) for number in numbers)
+        at, open_, high, low, close, volume = payload["row"]
+        row = (int(at), float(open_), float(high), float(low), float(close), float(volume))
     except (TypeError, ValueError):
         raise DeadLetterInvalid(f"Still not a candle: {letter.reason}.") from None
     timeframe = timeframe_of(payload["timeframe"])
-    row = (int(at), open_, high, low, close, volume)
     checked = check_candles([row], timeframe, clock.to_ms(now))
     if checked.bad:
         raise DeadLetterInvalid(f"Still not a candle: {checked.bad[0].reason}.")
@@ -151,9 +150,7 @@ def _set_bad_aside(
 ) -> None:
     letters = [(_payload(symbol, timeframe, one), one.reason) for one in bad]
     set_aside(kind="candle", source=source, letters=letters, now=now)
-    log.warning(
-        "candles.rejected", symbol=str(symbol), timeframe=timeframe, source=source, rows=len(bad)
-    )
+    log.warning("candles.rejected", symbol=f"{symbol} {timeframe}", source=source, rows=len(bad))
 
 
 def _payload(symbol: Symbol, timeframe: Timeframe, bad: BadRow) -> dict[str, Any]:

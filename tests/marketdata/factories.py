@@ -120,7 +120,8 @@ class FakeExchange:
         self.asked.append(since_ms)
         self._fail()
         end = since_ms + min(limit, self.page_limit) * timeframe.ms
-        return [row for row in self.candles if since_ms <= row[0] < end]
+        grid = (row for row in self.candles if row[0] % timeframe.ms == 0)
+        return [row for row in grid if since_ms <= row[0] < end]
 
     def fetch_tickers(self, symbols: Sequence[str]) -> list[TickerRow]:
         self._fail()
