@@ -40,10 +40,10 @@ class ExactDecimalField(_DecimalField):
     def get_db_prep_value(
         self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
     ) -> Any:
-        if connection.vendor != "sqlite":
-            return super().get_db_prep_value(value, connection, prepared)
         if value is None or hasattr(value, "resolve_expression"):
             return value
+        if connection.vendor != "sqlite":
+            return super().get_db_prep_value(value, connection, prepared)
         return f"{self.to_python(value):.{self.decimal_places}f}"
 
     def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:

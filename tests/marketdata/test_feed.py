@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 import redis.asyncio
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.db import DatabaseError, OperationalError
 
@@ -77,12 +77,13 @@ async def running(*exchanges: FakeExchange, holder: str = "") -> AsyncIterator[F
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that other threads do."""
     async with asyncio.timeout(WAIT_S):
-        while not await sync_to_async(condition, thread_sensitive=True)():
+        while not await database_sync_to_async(condition)():
             await asyncio.sleep(0.02)
 
 
 async def watched(exchange: str = "fake") -> Symbol:
-    return await sync_to_async(make_symbol)(exchange=exchange, watched=True)
+    symbol: Symbol = await database_sync_to_async(make_symbol)(exchange=exchange, watched=True)
+    return symbol
 
 
 async def test_quotes_candles_and_ticks_flow() -> None:
@@ -111,7 +112,7 @@ async def test_an_exchange_that_is_down_harms_no_other() -> None:
         await until(lambda: Circuit.objects.filter(pk="broken", state="OPEN").exists())
         await until(lambda: quotes.get_quote(healthy.pk))
 
-    assert await sync_to_async(quotes.get_quote)(broken.pk) is None
+    assert await database_sync_to_async(quotes.get_quote)(broken.pk) is None
 
 
 async def test_errors_of_any_kind_do_not_end_it(
@@ -153,7 +154,7 @@ async def test_a_second_one_stands_by_until_the_first_goes() -> None:
             assert not late.at_work
             assert first.polls == 0
 
-    holder = await sync_to_async(FeedLease.objects.get)(name="feed")
+    holder = await database_sync_to_async(FeedLease.objects.get)(name="feed")
     assert holder.expires_at <= clock.now()
 
 
@@ -162,7 +163,7 @@ async def test_the_one_that_stands_by_takes_over(monkeypatch: pytest.MonkeyPatch
     await watched()
     exchange = LiveExchange("fake")
     gone = clock.now() - timedelta(seconds=services.LEASE_S - 0.5)
-    await sync_to_async(services.claim_lease)(holder="elsewhere:2", now=gone)
+    await database_sync_to_async(services.claim_lease)(holder="elsewhere:2", now=gone)
 
     async with running(exchange, holder="elsewhere:3") as standby:
         assert not standby.at_work
@@ -173,7 +174,7 @@ async def test_a_killed_one_on_this_machine_is_followed_at_once() -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     holder = f"{socket.gethostname()}:{dead.pid}"
-    await sync_to_async(services.claim_lease)(holder=holder, now=clock.now())
+    await database_sync_to_async(services.claim_lease)(holder=holder, now=clock.now())
 
     async with running(LiveExchange("fake")) as feed:
         await until(lambda: feed.at_work)

@@ -79,7 +79,7 @@ def test_a_week_of_candles_is_whole_sane_and_on_the_grid(name: str) -> None:
     assert all(price == round(price, tick) for row in rows[:500] for price in row[1:5])
 
 
-@effort(max_examples=20, deadline=None)
+@effort(max_examples=20)
 @given(st.sampled_from(NAMES), st.sampled_from(list(Timeframe)), moments)
 def test_every_timeframe_adds_up_from_minutes(name: str, timeframe: Timeframe, now_ms: int) -> None:
     here = exchange(now_ms)
@@ -95,7 +95,7 @@ def test_every_timeframe_adds_up_from_minutes(name: str, timeframe: Timeframe, n
         assert row[5] == pytest.approx(sum(minute[5] for minute in minutes))
 
 
-@effort(max_examples=30, deadline=None)
+@effort(max_examples=30)
 @given(st.sampled_from(NAMES), moments)
 def test_quote_and_running_candle_agree(name: str, now_ms: int) -> None:
     here = exchange(now_ms)
@@ -111,7 +111,7 @@ def test_quote_and_running_candle_agree(name: str, now_ms: int) -> None:
     assert ticker.at_ms == now_ms // 1000 * 1000
 
 
-@effort(max_examples=20, deadline=None)
+@effort(max_examples=20)
 @given(st.sampled_from(NAMES), moments, st.integers(0, 5 * MINUTE))
 def test_what_is_closed_does_not_change_as_time_goes_on(
     name: str, now_ms: int, later_ms: int
