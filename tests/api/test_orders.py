@@ -38,8 +38,8 @@ def test_a_denial_is_a_422_with_the_rules_code_and_is_kept(operator: Api) -> Non
     answer = operator.post("orders/intents", {"bot_id": bot.pk, **BUY, "qty": "10"})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "INTENT_DENIED")
-    assert answer.json()["fields"] == {"denial": "max_position_reached"}
-    assert OrderIntent.objects.get().denial == "max_position_reached"
+    assert answer.json()["fields"] == {"denial": "max_exposure_reached"}
+    assert OrderIntent.objects.get().denial == "max_exposure_reached"
     assert AuditEvent.objects.filter(action="order.denied", actor="operator").count() == 1
 
 
@@ -124,5 +124,5 @@ def test_after_an_emergency_stop_nothing_is_placed(operator: Api) -> None:
 
     placed = operator.post("orders/place", {"intent_id": intent["id"]})
 
-    assert placed.json()["status"] == "DENIED"
+    assert (placed.status_code, placed.json()["fields"]) == (422, {"denial": "trading_halted"})
     assert operator.post("orders/intents", {"bot_id": bot.pk, **BUY}).status_code == 422

@@ -128,16 +128,19 @@ class Books:
 
     def pending_buys(self, lane: Lane) -> Decimal:
         """Most that the working buys of a lane may still cost."""
-        fee = ONE + self.terms.fee_taker_bps / BPS
-        taken = assumed_price(lane.last_price, self.terms, lane.filters.price_tick)
         return sum(
             (
-                (order.qty - order.filled_qty) * (order.price or taken) * fee
+                (order.qty - order.filled_qty) * self.dearest(lane, order.price)
                 for order in lane.orders
                 if order.side == "BUY"
             ),
             ZERO,
         )
+
+    def dearest(self, lane: Lane, limit: Decimal | None) -> Decimal:
+        """Most that one unit costs with its fee: its limit, or what a taker is assumed to pay."""
+        price = limit or assumed_price(lane.last_price, self.terms, lane.filters.price_tick)
+        return price * (ONE + self.terms.fee_taker_bps / BPS)
 
     def decide(self, lane: Lane, decision: DecisionRecord) -> None:
         """Collect a decision and move the lane's cursor past its candle."""

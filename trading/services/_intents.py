@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,10 +12,10 @@ from django.db import transaction
 
 from config import clock
 from marketdata.models import Symbol
-from marketdata.quotes import get_quote
+from marketdata.quotes import Quote, get_quote
 from trading import risk
 from trading.errors import BotInvalid, IntentDenied, IntentUnknown
-from trading.models import Order, OrderIntent, SystemState
+from trading.models import Bot, Order, OrderIntent
 from trading.models.orders import OrderType, Side
 from trading.reasons import Reason
 from trading.risk import Denial
@@ -22,6 +24,8 @@ from trading.services._bots import get_bot
 from trading.services._execution import account_of, audit_intent, manual_key
 from trading.services._orders import open_order, submit_order
 from trading.services._tape import exact
+
+QuoteFor = Callable[[int], Quote | None]
 
 
 def create_intent(
@@ -35,8 +39,10 @@ def create_intent(
     idempotency_key: str,
     type: str = OrderType.MARKET,
     price: Decimal | None = None,
+    quote_for: QuoteFor = get_quote,
 ) -> OrderIntent:
-    """A risk-checked intent in a bot's books. The same key gives the same intent again.
+    """A risk-checked intent in a bot's books. The same key gives the same intent again; with
+    other content it is refused.
 
     Raises IntentDenied with the rule's code; the denied intent is kept.
     """
@@ -45,51 +51,100 @@ def create_intent(
     key = manual_key(bot, idempotency_key)
     intent = OrderIntent.objects.filter(idempotency_key=key).select_related("symbol").first()
     if intent is None:
-        books = Books.open(bot)
-        lane = next((lane for lane in books.lanes if lane.symbol.pk == symbol.pk), None)
-        if lane is None:
-            raise BotInvalid("The bot doesn't trade this symbol.", fields={"symbol": [str(symbol)]})
-        denial = _check(books, lane, side, qty, price, now)
+        books, lane = _lane(bot, symbol)
+        denial = _check(books, lane, side, qty, price, now, quote_for)
         intent = _store(books, lane, side, qty, type, price, key, denial, by, now)
-    if intent.denial:
-        raise IntentDenied(
-            f"Denied: {intent.denial.replace('_', ' ')}.", fields={"denial": intent.denial}
+    if (intent.symbol, intent.side, intent.type, intent.qty, intent.price) != (
+        (symbol, side, type, qty, price)
+    ):
+        raise BotInvalid(
+            "This key belongs to another intent.",
+            fields={"idempotency_key": ["Use a new key for another intent."]},
         )
+    if intent.denial:
+        raise _denied(intent)
     return intent
 
 
-def place_order(*, intent_id: int, by: User, now: datetime) -> Order:
-    """Place the order of an allowed intent, once; a repeat gives the same order."""
+def place_order(
+    *, intent_id: int, by: User, now: datetime, quote_for: QuoteFor = get_quote
+) -> Order:
+    """Place the order of an allowed intent, once; a repeat gives the same order.
+
+    Time has passed since it was allowed, so the risk rules are asked again: raises IntentDenied.
+    """
     with transaction.atomic():
         intent = (
             OrderIntent.objects.select_for_update(of=("self",))
-            .select_related("symbol", "bot")
+            .select_related("symbol")
             .filter(pk=intent_id)
             .first()
         )
         if intent is None:
             raise IntentUnknown(f"There is no intent {intent_id}.")
-        if intent.denial:
-            raise IntentDenied("A denied intent can't be placed.", fields={"denial": intent.denial})
-        order = Order.objects.filter(intent=intent).first() or open_order(intent, now=now)
+        order = Order.objects.filter(intent=intent).first()
+        if order is None and not intent.denial:
+            order = _open(intent, by, now, quote_for)
+    if order is None:
+        raise _denied(intent)
     return submit_order(order_id=order.pk, now=now)
 
 
+def _open(intent: OrderIntent, by: User, now: datetime, quote_for: QuoteFor) -> Order | None:
+    """The order, or None when the rules refuse by now; two at once can't spend the same cash."""
+    books, lane = _lane(get_bot(intent.bot_id, lock=True), intent.symbol)
+    denial = _check(books, lane, intent.side, intent.qty, intent.price, now, quote_for)
+    if denial is None:
+        return open_order(intent, now=now)
+    intent.denial = denial
+    intent.save(update_fields=["denial"])
+    audit_intent(intent, now=now, by=by)
+    return None
+
+
+def _denied(intent: OrderIntent) -> IntentDenied:
+    return IntentDenied(
+        f"Denied: {intent.denial.replace('_', ' ')}.", fields={"denial": intent.denial}
+    )
+
+
+def _lane(bot: Bot, symbol: Symbol) -> tuple[Books, Lane]:
+    if bot.is_replay:
+        raise BotInvalid("A replay takes no orders of people: its market is long over.")
+    books = Books.open(bot)
+    for lane in books.lanes:
+        if lane.symbol.pk == symbol.pk:
+            return books, lane
+    raise BotInvalid("The bot doesn't trade this symbol.", fields={"symbol": [str(symbol)]})
+
+
 def _check(
-    books: Books, lane: Lane, side: str, qty: Decimal, price: Decimal | None, now: datetime
+    books: Books,
+    lane: Lane,
+    side: str,
+    qty: Decimal,
+    price: Decimal | None,
+    now: datetime,
+    quote_for: QuoteFor,
 ) -> Denial | None:
-    quote = get_quote(lane.symbol.pk)
-    age_s = float("inf")
-    if quote is not None:
-        lane.last_price = exact(quote.last)
-        age_s = (clock.to_ms(now) - quote.at_ms) / 1000
-    if lane.last_price <= 0:
+    """What the rules say at the newest quotes; a limit order counts at its limit."""
+    quotes = {each.symbol.pk: quote_for(each.symbol.pk) for each in books.lanes}
+    for each in books.lanes:
+        if quote := quotes[each.symbol.pk]:
+            each.last_price = exact(quote.last)
+    own = quotes[lane.symbol.pk]
+    if own is None:
         return Denial.PRICE_STALE
     if price is not None and price % lane.filters.price_tick:
         return Denial.PRICE_NOT_ON_TICK
+    age_s = (clock.to_ms(now) - own.at_ms) / 1000
     account = account_of(books, lane, price_age_s=age_s, at_ms=clock.to_ms(now))
-    check = risk.check_buy if side == Side.BUY else risk.check_sell
-    return check(qty=qty, account=account, limits=books.limits, filters=lane.filters)
+    account = replace(account, price=price or account.price)
+    if side == Side.SELL:
+        return risk.check_sell(qty=qty, account=account, limits=books.limits, filters=lane.filters)
+    denial = risk.check_buy(qty=qty, account=account, limits=books.limits, filters=lane.filters)
+    dearest = qty * books.dearest(lane, price)
+    return denial or (Denial.CASH_INSUFFICIENT if dearest > account.free_cash else None)
 
 
 def _store(
@@ -116,7 +171,7 @@ def _store(
                 "price": price,
                 "reason": Reason.MANUAL,
                 "denial": denial or "",
-                "epoch": SystemState.objects.values_list("epoch", flat=True).get(pk=1),
+                "epoch": books.epoch,
                 "decided_at": now,
             },
         )
@@ -131,11 +186,11 @@ def _check_shape(side: str, kind: str, qty: Decimal, price: Decimal | None, key:
         wrong["side"] = ["BUY or SELL."]
     if kind not in {OrderType.MARKET, OrderType.LIMIT}:
         wrong["type"] = ["MARKET or LIMIT."]
-    if qty <= 0:
+    if not qty.is_finite() or qty <= 0:
         wrong["qty"] = ["More than 0."]
     if (kind == OrderType.LIMIT) != (price is not None):
         wrong["price"] = ["A limit order needs a price, a market order has none."]
-    if price is not None and price <= 0:
+    if price is not None and not (price.is_finite() and price > 0):
         wrong["price"] = ["More than 0."]
     if not 1 <= len(key) <= 80:
         wrong["idempotency_key"] = ["Between 1 and 80 characters."]
