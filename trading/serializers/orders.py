@@ -110,6 +110,7 @@ class FillSerializer(ApiModelSerializer[Fill]):
     """A quantity executed at a price."""
 
     order_id = serializers.IntegerField()
+    trade_id = serializers.IntegerField()
     bot_id = serializers.IntegerField()
     symbol = serializers.CharField(source="symbol.name")
     exchange = serializers.CharField(source="symbol.exchange")
@@ -119,6 +120,7 @@ class FillSerializer(ApiModelSerializer[Fill]):
         fields = (
             "id",
             "order_id",
+            "trade_id",
             "bot_id",
             "symbol",
             "exchange",
