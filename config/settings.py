@@ -230,7 +230,7 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.submit_order": {"queue": "orders"},
     "trading.tasks.sweep_orders": {"queue": "orders"},
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "trading.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from marketdata.bars import Bars, Floats, Ints
@@ -148,7 +148,8 @@ def _compare(given: Floats, stored: Floats) -> tuple[NDArray[np.bool_], NDArray[
 
 
 def _write_candles(symbol_id: int, timeframe: str, rows: Sequence[CandleRow]) -> None:
-    with connection.cursor() as cursor:
+    # The stage lives as long as a transaction.
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         if _worth_copying(rows):
             cursor.execute(_STAGE_CANDLES)
             cursor.execute("TRUNCATE stage_candle")
@@ -235,7 +236,7 @@ def open_times(symbol_id: int, timeframe: str, from_ms: int, to_ms: int) -> Ints
 
 def insert_indicator_values(rows: Sequence[ValueRow]) -> None:
     """Store (spec id, line, open_ms, value) rows; a value that is there already is replaced."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         if _worth_copying(rows):
             cursor.execute(_STAGE_VALUES)
             cursor.execute("TRUNCATE stage_value")
