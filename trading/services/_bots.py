@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, Max, Min, QuerySet
 from pydantic import ValidationError
 
 from config import clock
@@ -33,6 +33,7 @@ from trading.errors import (
 from trading.knobs import Knobs
 from trading.models import Bot, Job, SystemState
 from trading.models.bots import BotSymbol
+from trading.order_state import LIVE
 from trading.queries import start_reasons
 from trading.services._audit import record
 
@@ -109,8 +110,10 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
     _check_shape(bot.name, symbols, bot.timeframe, bot.paper_mode, bot.starting_cash, None)
     bot.updated_at = now
     bot.save(update_fields=["name", "timeframe", "version", "knobs", "updated_at"])
+    if not bot.is_running:  # a cycle by hand that is under way writes no more
+        Bot.objects.filter(pk=bot.pk).update(fence=F("fence") + 1, lease_until=None)
     if "symbols" in changes:
-        _refuse_with_positions(bot, symbols)
+        _refuse_what_is_held(bot, symbols)
         _set_symbols(bot, symbols)
     after = _content(bot)
     record(
@@ -307,18 +310,35 @@ def _replay_start(bot: Bot, now: datetime) -> datetime | None:
 
 
 def _set_symbols(bot: Bot, symbols: Sequence[Symbol]) -> None:
-    BotSymbol.objects.filter(bot=bot).exclude(symbol__in=symbols).delete()
+    rows = BotSymbol.objects.filter(bot=bot)
+    # A replay that is under way doesn't go back in time for a symbol that comes to it.
+    reached = rows.aggregate(ms=Max("decided_ms"))["ms"] or 0
+    rows.exclude(symbol__in=symbols).delete()
     for rank, symbol in enumerate(symbols):
-        BotSymbol.objects.update_or_create(bot=bot, symbol=symbol, defaults={"rank": rank})
+        BotSymbol.objects.update_or_create(
+            bot=bot,
+            symbol=symbol,
+            defaults={"rank": rank},
+            create_defaults={"rank": rank, "decided_ms": reached},
+        )
 
 
-def _refuse_with_positions(bot: Bot, symbols: Sequence[Symbol]) -> None:
-    kept = {symbol.pk for symbol in symbols}
-    for position in bot.positions.exclude(symbol__in=kept):
-        if position.qty:
+def _refuse_what_is_held(bot: Bot, symbols: Sequence[Symbol]) -> None:
+    """A symbol with a position or a live order stays, and cash stays in its currency."""
+    before = bot.symbols.first()
+    after = symbols[0]
+    if before and (before.exchange, before.quote) != (after.exchange, after.quote):
+        raise BotInvalid(
+            "A bot's cash stays on one exchange and in one asset; make another bot.",
+            fields={"symbols": [f"{after.exchange} {after.quote}"]},
+        )
+    gone = bot.symbols.exclude(pk__in=[symbol.pk for symbol in symbols])
+    for symbol in gone:
+        held = any(position.qty for position in bot.positions.filter(symbol=symbol))
+        if held or bot.orders.filter(symbol=symbol, status__in=LIVE).exists():
             raise BotInvalid(
-                "A symbol with an open position can't be taken away.",
-                fields={"symbols": [str(position.symbol)]},
+                "A symbol with an open position or order can't be taken away.",
+                fields={"symbols": [str(symbol)]},
             )
 
 
