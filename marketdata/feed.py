@@ -73,14 +73,19 @@ class Feed:
         for follower in self._followers:
             for work in (self._quotes, self._candles):
                 threads.append(_Thread(f"feed-{follower.name}"))
-                round_of = partial(work, follower, threads[-1])
+                round_of = partial(work, follower, threads[-1], stop)
                 loops.append(self._loop(follower.name, stop, round_of))
         tasks = [asyncio.create_task(loop) for loop in loops]
         await stop.wait()
         _, late = await asyncio.wait(tasks, timeout=STOP_S)
         for task in late:
             task.cancel()
-        await self._let_go(threads)
+        with suppress(DatabaseError, TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await threads[0].run(self._release)
+        self._at_work = False
+        for thread in threads:
+            thread.close()
 
     async def _keep_lease(self, thread: _Thread, stop: asyncio.Event) -> None:
         renewed_at = float("-inf")
@@ -127,16 +132,16 @@ class Feed:
                     pause_s = LONGEST_PAUSE_S
             await _pause(stop, pause_s)
 
-    async def _quotes(self, follower: Follower, thread: _Thread) -> float:
+    async def _quotes(self, follower: Follower, thread: _Thread, stop: asyncio.Event) -> float:
         started = clock.mono()
         messages = await thread.run(follower.poll)
         await self._publish(messages)
         return max(0.0, self._interval_s - (clock.mono() - started))
 
-    async def _candles(self, follower: Follower, thread: _Thread) -> float:
+    async def _candles(self, follower: Follower, thread: _Thread, stop: asyncio.Event) -> float:
         for work in follower.due():
             await thread.run(work)
-            if not self._at_work:
+            if stop.is_set() or not self._at_work:
                 break
         return LOOK_S
 
@@ -154,15 +159,6 @@ class Feed:
             if not self._bus_away:
                 log.warning("feed.bus_unreachable", error=str(error))
             self._bus_away = True
-
-    async def _let_go(self, threads: Sequence[_Thread]) -> None:
-        if self._at_work:
-            with suppress(DatabaseError, TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await threads[0].run(self._release)
-        self._at_work = False
-        for thread in threads:
-            thread.close()
 
     def _release(self) -> None:
         services.release_lease(holder=self.holder, now=clock.now())

@@ -76,6 +76,7 @@ class Follower:
         self.name = exchange.name
         self._on_candle_closed = on_candle_closed
         self._symbols: dict[str, Symbol] = {}
+        self._refused: set[str] = set()  # until the catalogue is looked at again
         self._look_up, self._store = _Every(SYMBOLS_S), _Every(STORE_TICKERS_S)
         self._sync, self._compare = _Every(SYNC_S), _Every(CLOCK_S)
         self._sweep, self._peek = _Every(GAPS_S), _Every(RUNNING_BAR_S)
@@ -102,18 +103,7 @@ class Follower:
         return [self._message(by_id[pk], quote) for pk, quote in changed.items()]
 
     def _fetch_quotes(self, symbols: dict[str, Symbol]) -> dict[int, Quote]:
-        names = list(symbols)
-        try:
-            rows = services.ask(
-                exchange=self.exchange,
-                call=lambda: self.exchange.fetch_tickers(names),
-                now=clock.now(),
-                attempts=1,  # the next poll is the next attempt
-            )
-        except SymbolUnknown as error:
-            log.warning("feed.symbol_unknown", exchange=self.name, error=error.detail)
-            self._sync.again_in(SYNC_AGAIN_S)
-            raise
+        rows = self._fetch_rows([name for name in symbols if name not in self._refused])
         faults = {row.symbol: fault for row in rows if (fault := ticker_fault(row))}
         if faults:
             services.set_aside(
@@ -123,6 +113,25 @@ class Follower:
                 now=clock.now(),
             )
         return {symbols[row.symbol].pk: _quote(row) for row in rows if row.symbol not in faults}
+
+    def _fetch_rows(self, names: list[str]) -> list[TickerRow]:
+        """Quotes of all that the exchange knows; who it doesn't know spoils it for nobody else."""
+        if not names:
+            return []
+        try:
+            return services.ask(
+                exchange=self.exchange,
+                call=lambda: self.exchange.fetch_tickers(names),
+                now=clock.now(),
+                attempts=1,  # the next poll is the next attempt
+            )
+        except SymbolUnknown as error:
+            if len(names) > 1:
+                return [row for name in names for row in self._fetch_rows([name])]
+            log.warning("feed.symbol_unknown", exchange=self.name, error=error.detail)
+            self._refused.add(names[0])
+            self._sync.again_in(SYNC_AGAIN_S)
+            return []
 
     def _message(self, symbol: Symbol, quote: Quote) -> dict[str, Any]:
         if self.exchange.local:
@@ -166,6 +175,7 @@ class Follower:
         services.sync_symbols(exchange=self.exchange, now=clock.now())
         self._sync.next_at = clock.mono() + SYNC_S
         self._look_up.again_in(0)
+        self._refused.clear()
 
     def _compare_clocks(self) -> None:
         self._compare.again_in(AGAIN_S)

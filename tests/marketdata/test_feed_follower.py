@@ -256,20 +256,25 @@ def test_a_silent_exchange_is_an_error_for_the_feed_to_wait_on(world: World) -> 
     assert world.closed == [(symbol.pk, M1, M1.floor(NOW_MS))]
 
 
-def test_an_unknown_symbol_has_the_catalogue_looked_up_again(world: World) -> None:
+def test_an_unknown_symbol_spoils_it_for_nobody_and_has_the_catalogue_looked_up(
+    world: World,
+) -> None:
     watched()
-    world.follower.poll()
+    make_symbol("ETH/USDT", exchange="fake", watched=True)
+    world.exchange.specs.append(make_spec("ETH/USDT"))
+    world.exchange.tickers.append(make_ticker("ETH/USDT"))
     world.work()
-    world.exchange.errors = [SymbolUnknown("delisted")]
-    world.exchange.specs = [make_spec("ETH/USDT")]
-    with pytest.raises(SymbolUnknown):
-        world.follower.poll()
+    del world.exchange.specs[0]
+    unknown = SymbolUnknown("delisted")
+    world.exchange.errors = [unknown, unknown]
+
+    assert [told["data"]["symbol"] for told in world.follower.poll()] == ["ETH/USDT"]
+    world.exchange.tickers = [make_ticker(), make_ticker("ETH/USDT", last=7.0)]
+    assert [told["data"]["price"] for told in world.follower.poll()] == [7.0]
 
     world.later(301)
     world.work()
-
     assert Symbol.objects.get(name="BTC/USDT").status == Symbol.Status.HALTED
-    assert world.follower.poll() == []
 
 
 def test_the_running_candle_of_a_far_exchange_is_looked_up_now_and_then(world: World) -> None:

@@ -140,6 +140,11 @@ def test_what_cannot_be_stored_leaves_nothing(
     assert not DeadLetter.objects.exists()
 
 
+def test_a_name_that_is_no_pair_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CandleFileInvalid, match="BTC is no pair"):
+        imported(write_csv(tmp_path / NAME, csv_lines(make_candles(2))), symbol="BTC")
+
+
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     path = write_csv(tmp_path / NAME, csv_lines(make_candles(50)))
 
@@ -214,3 +219,20 @@ def test_the_command_fails_with_one_sentence(
 
     assert "\n" not in str(caught.value)
     assert caught.value.returncode == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_a_bar_draws_over_itself(tmp_path: Path) -> None:
+    out = Terminal()
+
+    call_command(
+        "import_candles", str(write_csv(tmp_path / NAME, csv_lines(make_candles(60)))), stdout=out
+    )
+
+    bar, _, report = out.getvalue().rpartition("\r\033[K")
+    assert f"\r\033[K{NAME} [############################] 100 % vwap computed" in bar
+    assert report.startswith("recorded:BTC/USDT 1m")
