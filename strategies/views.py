@@ -21,7 +21,7 @@ def strategies(request: Request) -> HttpResponse:
     rows = Strategy.objects.annotate(
         version_count=Count("versions", distinct=True),
         bot_count=Count("versions__bots", distinct=True),
-    )
+    ).order_by("name")
     return page(request, "strategies/strategies/list.html", {"strategies": rows})
 
 
@@ -29,7 +29,7 @@ def strategies(request: Request) -> HttpResponse:
 @permission_required(access.VIEW, raise_exception=True)
 def strategy(request: Request, name: str) -> HttpResponse:
     code, row = registry.get(name), queries.strategy_named(name)
-    versions = list(queries.versions_of(name).annotate(bot_count=Count("bots")))
+    versions = list(queries.versions_of(name).annotate(bot_count=Count("bots")).order_by("-number"))
     context: dict[str, Any] = {
         "strategy": row,
         "versions": versions,
