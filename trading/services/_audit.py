@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from trading.models import AuditEvent
 
 # Any constant: all writers of the log must meet at the same lock.
 _LOCK = 0x43535541
+
+Head = tuple[int, str, str]  # seq, hash, seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def export_head(*, now: datetime) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         line = {**newest, "at": audit_chain.instant(now)}
         with path.open("ab") as file:
-            file.write(orjson.dumps(line) + b"\n")
+            # A line that was torn by a crash must not swallow this one.
+            file.write((b"\n" if _is_torn(path) else b"") + orjson.dumps(line) + b"\n")
     return path
 
 
@@ -106,22 +109,48 @@ def export_audit(
 
 
 def _missing_heads() -> Iterator[str]:
-    path = heads_file()
-    if not path.is_file():
-        return
-    for line in path.read_bytes().splitlines():
-        head = orjson.loads(line)
-        if audit_chain.seal(settings.AUDIT_KEY, head["hash"]) != head["mac"]:
-            yield f"exported head {head['seq']}: its seal is not ours"
-        elif not AuditEvent.objects.filter(seq=head["seq"], hash=head["hash"]).exists():
-            yield f"event {head['seq']}: was exported but is gone or other"
+    """What the exported heads say against the table; a line that can't be read says it too."""
+    heads = []
+    for number, line in enumerate(_exported_lines(heads_file()), start=1):
+        head = _head_of(line)
+        if head is None:
+            yield f"exported heads, line {number}: can't be read"
+        elif audit_chain.seal(settings.AUDIT_KEY, head[1]) != head[2]:
+            yield f"exported head {head[0]}: its seal is not ours"
+        else:
+            heads.append(head)
+    for start in range(0, len(heads), 500):
+        yield from _missing_of(heads[start : start + 500])
+
+
+def _missing_of(heads: Sequence[Head]) -> Iterator[str]:
+    stored = AuditEvent.objects.filter(seq__in=[seq for seq, _, _ in heads])
+    hashes = dict(stored.values_list("seq", "hash"))
+    for seq, digest, _ in heads:
+        if hashes.get(seq) != digest:
+            yield f"event {seq}: was exported but is gone or other"
 
 
 def _last_exported(path: Path) -> int:
-    if not path.is_file():
-        return 0
-    lines = path.read_bytes().splitlines()
-    return int(orjson.loads(lines[-1])["seq"]) if lines else 0
+    """Seq of the newest head that can be read; a process may have died while writing one."""
+    heads = (_head_of(line) for line in reversed(_exported_lines(path)))
+    return next((head[0] for head in heads if head), 0)
+
+
+def _is_torn(path: Path) -> bool:
+    return bool(path.stat().st_size) and not path.read_bytes().endswith(b"\n")
+
+
+def _exported_lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines() if path.is_file() else []
+
+
+def _head_of(line: bytes) -> Head | None:
+    try:
+        head = orjson.loads(line)
+        return int(head["seq"]), str(head["hash"]), str(head["mac"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _actor(by: User | AnonymousUser | str | None) -> tuple[str, str]:
@@ -141,7 +170,15 @@ def _lock_chain() -> None:
 
 def _plain(value: Mapping[str, Any] | None) -> Any:
     """As it comes back from a JSON column, so that it hashes the same when verified."""
-    return None if value is None else json.loads(json.dumps(dict(value), default=str))
+    if value is None:
+        return None
+    return json.loads(json.dumps(dict(value), default=str), parse_float=_number)
+
+
+def _number(text: str) -> float | int:
+    """jsonb writes 1e+16 as a whole number and knows no -0.0."""
+    value = float(text)
+    return int(value) if abs(value) >= 1e16 else value + 0.0
 
 
 def _content(event: AuditEvent) -> dict[str, Any]:
