@@ -87,6 +87,7 @@ class IndicatorSpec(models.Model):
     name = models.CharField(max_length=20)
     params = models.JSONField(default=dict)
     params_hash = models.CharField(max_length=16)
+    stale_from_ms = models.BigIntegerField(null=True)  # values from there on are to be computed
 
     class Meta:
         constraints = [

@@ -165,3 +165,8 @@ def feed_age_s(now_ms: int) -> dict[str, float | None]:
         str(symbol): live[symbol.pk].age_s(now_ms) if symbol.pk in live else None
         for symbol in symbols
     }
+
+
+def has_stale_indicators() -> bool:
+    """Whether values wait to be computed."""
+    return IndicatorSpec.objects.exclude(stale_from_ms=None).exists()

@@ -11,7 +11,6 @@ app_name = "marketdata"
 urlpatterns = [
     path("markets/", views.symbols, name="symbols"),
     path("markets/dead-letters/", views.dead_letters, name="dead-letters"),
-    path("markets/dead-letters/<int:letter_id>/retry/", views.letter_retry, name="letter-retry"),
     path("markets/<slug:exchange>/<str:name>/", views.symbol, name="symbol"),
     path("markets/<slug:exchange>/<str:name>/watch/", views.symbol_watch, name="symbol-watch"),
     path("charts/candles/<int:symbol_id>/", views.candle_points, name="candle-points"),

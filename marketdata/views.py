@@ -87,14 +87,6 @@ def dead_letters(request: Request) -> HttpResponse:
     return page(request, "marketdata/symbols/dead_letters.html", context, parts=("letters",))
 
 
-@require_POST
-@permission_required(access.OPERATE, raise_exception=True)
-def letter_retry(request: Request, letter_id: int) -> HttpResponse:
-    letter = services.retry_dead_letter(letter_id=letter_id, now=clock.now())
-    words = f"Letter {letter.pk} is {letter.get_status_display().lower()}."
-    return done(request, words, to=reverse("marketdata:dead-letters"))
-
-
 @require_GET
 @permission_required(access.VIEW, raise_exception=True)
 def candle_points(request: Request, symbol_id: int) -> HttpResponse:

@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.signals import before_task_publish, task_prerun
 
 from config import clock, telemetry
+from marketdata.tasks import refresh_stale_indicators
 from trading import services
 
 
@@ -45,6 +46,8 @@ def send_hints(hints: services.Hints) -> None:
         run_bot.apply_async(kwargs={"bot_id": bot_id}, expires=30)
     for job_id in hints.jobs:
         run_job.apply_async(kwargs={"job_id": job_id}, expires=60)
+    if hints.indicators:
+        refresh_stale_indicators.apply_async(expires=2)
     if hints.sweep:
         sweep_orders.apply_async(expires=5)
 

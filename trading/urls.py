@@ -32,6 +32,7 @@ urlpatterns = [
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),
     path("jobs/backfill/<path:symbol>/", jobs.backfill_start, name="backfill-start"),
+    path("dead-letters/<int:letter_id>/retry/", jobs.letter_retry, name="letter-retry"),
     path("controls/", controls.controls, name="controls"),
     path("controls/pause/", controls.system_pause, name="system-pause"),
     path("controls/resume/", controls.system_resume, name="system-resume"),

@@ -160,6 +160,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=20)),
                 ("params", models.JSONField(default=dict)),
                 ("params_hash", models.CharField(max_length=16)),
+                ("stale_from_ms", models.BigIntegerField(null=True)),
             ],
             options={
                 "constraints": [

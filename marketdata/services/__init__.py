@@ -11,7 +11,11 @@ from marketdata.services._history import (
     load_recent_history,
 )
 from marketdata.services._imports import BadLine, ImportSummary, import_candles
-from marketdata.services._indicators import refresh_indicators, subscribe_indicators
+from marketdata.services._indicators import (
+    refresh_indicators,
+    refresh_stale_indicators,
+    subscribe_indicators,
+)
 from marketdata.services._leases import (
     LEASE_S,
     claim_lease,
@@ -57,6 +61,7 @@ __all__ = [
     "retry_dead_letter",
     # indicators
     "refresh_indicators",
+    "refresh_stale_indicators",
     "subscribe_indicators",
     # tickers
     "store_tickers",

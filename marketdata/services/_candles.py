@@ -17,7 +17,7 @@ from marketdata.exchanges.protocol import CandleRow
 from marketdata.models import DeadLetter, Symbol
 from marketdata.queries import timeframe_of
 from marketdata.services._gaps import note_gaps
-from marketdata.services._indicators import refresh_indicators
+from marketdata.services._indicators import mark_indicators_stale, refresh_indicators
 from marketdata.services._letters import set_aside
 from marketdata.timeframes import Timeframe
 from marketdata.validation import BadRow, Checked, check_candles
@@ -72,8 +72,12 @@ def store_checked(
     now: datetime,
     source: str,
     progress: Callable[[int, str], None] | None = None,
+    compute: bool = True,
 ) -> IngestResult:
-    """`ingest_candles` for rows that have been through `check_candles` already."""
+    """`ingest_candles` for rows that have been through `check_candles` already.
+
+    Without `compute` the indicators are left to `refresh_stale_indicators`.
+    """
     with transaction.atomic():
         newest = store.latest_open_ms(symbol.pk, timeframe)
         stored = store.insert_candles(symbol.pk, timeframe, checked.good)
@@ -88,7 +92,9 @@ def store_checked(
         )
         if stored.from_ms is not None and stored.to_ms is not None:
             stretch = (stored.from_ms, stored.to_ms)
-            result = replace(result, **_follow_up(symbol, timeframe, stretch, now, progress))
+            result = replace(
+                result, **_follow_up(symbol, timeframe, stretch, now, progress, compute)
+            )
             if newest is None or stored.to_ms > newest + timeframe.ms:
                 _publish_closed(symbol, timeframe, checked.good[-1], now)
     if stored.changed:
@@ -102,13 +108,18 @@ def _follow_up(
     stretch: tuple[int, int],
     now: datetime,
     progress: Callable[[int, str], None] | None,
+    compute: bool,
 ) -> dict[str, Any]:
     """What new or changed candles in that stretch bring with them."""
     from_ms, to_ms = stretch
     holes = note_gaps(symbol=symbol, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms, now=now)
-    values = refresh_indicators(
-        symbol=symbol, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms, progress=progress
-    )
+    values = 0
+    if compute:
+        values = refresh_indicators(
+            symbol=symbol, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms, progress=progress
+        )
+    else:
+        mark_indicators_stale(symbol=symbol, timeframe=timeframe, from_ms=from_ms)
     return {"holes": holes, "values": values, "from_ms": from_ms, "to_ms": to_ms}
 
 
@@ -142,7 +153,15 @@ def _store_again(letter: DeadLetter, now: datetime) -> None:
     checked = check_candles([row], timeframe, clock.to_ms(now))
     if checked.bad:
         raise DeadLetterInvalid(f"Still not a candle: {checked.bad[0].reason}.")
-    ingest_candles(symbol=symbol, timeframe=timeframe, rows=[row], now=now, source=letter.source)
+    # A person's page asks for this: computing is for processes that have the libraries.
+    store_checked(
+        symbol=symbol,
+        timeframe=timeframe,
+        checked=checked,
+        now=now,
+        source=letter.source,
+        compute=False,
+    )
 
 
 def _set_bad_aside(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Q
 
 from marketdata import indicators, store
 from marketdata.bars import Bars
@@ -19,31 +20,38 @@ BATCH_ROWS = 50_000
 def subscribe_indicators(
     *, symbol: Symbol, timeframe: Timeframe, specs: Iterable[indicators.Spec]
 ) -> int:
-    """Keep `specs` up to date from now on, and compute them for all stored candles.
+    """Keep `specs` up to date from now on; `refresh_stale_indicators` computes the past.
 
-    Subscribing again changes nothing. Gives how many were new.
+    Cheap enough for any process. Subscribing again changes nothing. Gives how many were new.
     """
-    with transaction.atomic():
-        known = set(
-            IndicatorSpec.objects.filter(symbol=symbol, timeframe=timeframe).values_list(
-                "name", "params_hash"
-            )
-        )
-        new = [
-            IndicatorSpec.objects.get_or_create(
-                symbol=symbol,
-                timeframe=timeframe,
-                name=spec.name,
-                params_hash=spec.params_hash,
-                defaults={"params": dict(spec.params)},
-            )[0]
-            for spec in specs
-            if (spec.name, spec.params_hash) not in known
-        ]
-        if new:
-            bars = store.load_bars(symbol.pk, timeframe)
-            _store_values(new, bars, 0, None)
-    return len(new)
+    first = store.first_open_ms(symbol.pk, timeframe)
+    made = [
+        IndicatorSpec.objects.get_or_create(
+            symbol=symbol,
+            timeframe=timeframe,
+            name=spec.name,
+            params_hash=spec.params_hash,
+            defaults={"params": dict(spec.params), "stale_from_ms": first},
+        )[1]
+        for spec in specs
+    ]
+    return sum(made)
+
+
+def mark_indicators_stale(*, symbol: Symbol, timeframe: Timeframe, from_ms: int) -> None:
+    """Leave the values from `from_ms` on to another process that may compute."""
+    rows = IndicatorSpec.objects.filter(symbol=symbol, timeframe=timeframe)
+    rows.filter(Q(stale_from_ms=None) | Q(stale_from_ms__gt=from_ms)).update(stale_from_ms=from_ms)
+
+
+def refresh_stale_indicators(
+    *, symbol: Symbol | None = None, timeframe: Timeframe | None = None
+) -> int:
+    """Compute what was subscribed or marked stale, everywhere or in one series; values stored."""
+    rows = IndicatorSpec.objects.exclude(stale_from_ms=None).select_related("symbol")
+    if symbol is not None:
+        rows = rows.filter(symbol=symbol, timeframe=timeframe)
+    return sum(_refresh_stale(row) for row in rows)
 
 
 def refresh_indicators(
@@ -62,12 +70,36 @@ def refresh_indicators(
     rows = list(IndicatorSpec.objects.filter(symbol=symbol, timeframe=timeframe))
     if not rows:
         return 0
+    return _compute(rows, timeframe, from_ms, to_ms, progress)
+
+
+def _refresh_stale(spec: IndicatorSpec) -> int:
+    timeframe, from_ms = Timeframe(spec.timeframe), spec.stale_from_ms or 0
+    latest = store.latest_open_ms(spec.symbol_id, timeframe)
+    with transaction.atomic():
+        stored = 0
+        if latest is not None:
+            stored = _compute([spec], timeframe, from_ms, latest + timeframe.ms, None)
+        # Guarded: marked again from further back meanwhile, it stays stale.
+        mine = IndicatorSpec.objects.filter(pk=spec.pk, stale_from_ms=spec.stale_from_ms)
+        mine.update(stale_from_ms=None)
+    return stored
+
+
+def _compute(
+    rows: Sequence[IndicatorSpec],
+    timeframe: Timeframe,
+    from_ms: int,
+    to_ms: int,
+    progress: Callable[[int, str], None] | None,
+) -> int:
+    symbol_id = rows[0].symbol_id
     specs = [indicators.Spec(row.name, row.params_hash, row.params) for row in rows]
     memory = indicators.tail_needed(specs, bar_ms=timeframe.ms)
     reach = to_ms + memory * timeframe.ms
-    earlier = store.candle_rows(symbol.pk, timeframe, to_ms=from_ms, limit=memory)
+    earlier = store.candle_rows(symbol_id, timeframe, to_ms=from_ms, limit=memory)
     bars = store.bars_of(
-        earlier + store.candle_rows(symbol.pk, timeframe, from_ms=from_ms, to_ms=reach)
+        earlier + store.candle_rows(symbol_id, timeframe, from_ms=from_ms, to_ms=reach)
     )
     return _store_values(rows, bars, len(earlier), progress)
 

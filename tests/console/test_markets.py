@@ -206,6 +206,7 @@ def test_indicator_values_come_by_line(viewer: Client, symbols: list[Symbol]) ->
     marketdata_services.subscribe_indicators(
         symbol=symbols[0], timeframe=Timeframe.M5, specs=DEFAULT_SPECS[:1]
     )
+    marketdata_services.refresh_stale_indicators()
     spec = IndicatorSpec.objects.get(name="sma")
 
     lines = json.loads(viewer.get(f"/charts/indicators/{spec.pk}/").content)["lines"]

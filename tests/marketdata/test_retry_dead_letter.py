@@ -8,8 +8,16 @@ from math import nan
 import pytest
 
 from marketdata.errors import DeadLetterInvalid
+from marketdata.indicators import Spec
 from marketdata.models import Candle, DeadLetter, Symbol
-from marketdata.services import ingest_candles, retry_dead_letter, set_aside
+from marketdata.queries import has_stale_indicators
+from marketdata.services import (
+    ingest_candles,
+    refresh_stale_indicators,
+    retry_dead_letter,
+    set_aside,
+    subscribe_indicators,
+)
 from marketdata.timeframes import Timeframe
 from tests.marketdata.factories import MINUTE, NOW, make_candle, make_candles, make_symbol
 
@@ -65,3 +73,16 @@ def test_other_letters_are_ticked_off_and_twice_is_once() -> None:
 
     for _ in range(2):
         assert retry_dead_letter(letter_id=letter.pk, now=NOW).status == "RETRIED"
+
+
+def test_a_retried_candle_leaves_its_indicators_to_a_worker() -> None:
+    letter = rejected(make_candle(make_candles(1)[0][0] + MINUTE))
+    subscribe_indicators(
+        symbol=Symbol.objects.get(), timeframe=Timeframe.M1, specs=[Spec.of("vwap")]
+    )
+
+    retry_dead_letter(letter_id=letter.pk, now=NOW + timedelta(minutes=2))
+
+    assert has_stale_indicators()
+    refresh_stale_indicators()
+    assert not has_stale_indicators()

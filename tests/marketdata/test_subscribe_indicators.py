@@ -1,4 +1,4 @@
-"""A subscription computes what is stored already and is kept up to date from then on."""
+"""A subscription marks what is stored as waiting, and is kept up to date from then on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from marketdata.services import (
     _indicators,
     ingest_candles,
     refresh_indicators,
+    refresh_stale_indicators,
     subscribe_indicators,
 )
 from marketdata.timeframes import Timeframe
@@ -22,11 +23,13 @@ M1 = Timeframe.M1
 SMA, MACD = Spec.of("sma", {"period": 3}), Spec.of("macd")
 
 
-def test_history_is_computed_at_once_and_new_candles_as_they_come() -> None:
+def test_history_is_computed_by_a_refresh_and_new_candles_as_they_come() -> None:
     symbol, rows = make_symbol(), make_candles(10)
     ingest_candles(symbol=symbol, timeframe=M1, rows=rows[:8], now=NOW, source="test")
 
     assert subscribe_indicators(symbol=symbol, timeframe=M1, specs=[SMA]) == 1
+    assert refresh_stale_indicators() == 6
+    assert refresh_stale_indicators() == 0
     ingest_candles(symbol=symbol, timeframe=M1, rows=rows[8:], now=NOW, source="test")
 
     spec = IndicatorSpec.objects.get()

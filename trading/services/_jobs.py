@@ -36,10 +36,10 @@ def begin_bot_job(*, bot: Bot, now: datetime) -> None:
     strategy = registry.get(bot.version.strategy.name)
     overlays = strategy.overlays(strategy_queries.params_of(bot.version))
     specs = [Spec.of(overlay.name, overlay.params) for overlay in overlays]
+    timeframe = Timeframe(bot.timeframe)
     for symbol in bot.symbols.all():
-        marketdata_services.subscribe_indicators(
-            symbol=symbol, timeframe=Timeframe(bot.timeframe), specs=specs
-        )
+        marketdata_services.subscribe_indicators(symbol=symbol, timeframe=timeframe, specs=specs)
+        marketdata_services.refresh_stale_indicators(symbol=symbol, timeframe=timeframe)
     update_job(job=job, status=Status.RUNNING, progress=0, message="Running", now=now)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
+from marketdata import queries as marketdata_queries
 from trading.models import Bot, Heartbeat, Job, Order, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
@@ -29,6 +30,7 @@ class Hints:
     bots: list[int]
     jobs: list[int]
     sweep: bool
+    indicators: bool = False
 
 
 def tick(*, process: str, now: datetime) -> Hints:
@@ -37,7 +39,12 @@ def tick(*, process: str, now: datetime) -> Hints:
     finish_emergency_stop(now=now)
     if now.second < HEAD_WITHIN_S and now.minute % HEAD_EVERY_MIN == 0:
         export_head(now=now)
-    return Hints(bots=_due_bots(now), jobs=_waiting_jobs(now), sweep=orders_left(now=now))
+    return Hints(
+        bots=_due_bots(now),
+        jobs=_waiting_jobs(now),
+        sweep=orders_left(now=now),
+        indicators=marketdata_queries.has_stale_indicators(),
+    )
 
 
 def watch(*, now: datetime) -> Hints:

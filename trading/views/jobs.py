@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config import clock
 from config.pages import Request, done, go, page, pages_of
+from marketdata import access as market_access
 from marketdata.queries import resolve_symbol
 from trading import access, queries, services
 from trading.errors import BotInvalid
@@ -47,3 +48,11 @@ def backfill_start(request: Request, symbol: str) -> HttpResponse:
         now=clock.now(),
     )
     return go(request, f"Job {job.pk} downloads the history.", to=reverse("trading:jobs"))
+
+
+@require_POST
+@permission_required(market_access.OPERATE, raise_exception=True)
+def letter_retry(request: Request, letter_id: int) -> HttpResponse:
+    letter = services.retry_dead_letter(letter_id=letter_id, by=request.user, now=clock.now())
+    words = f"Letter {letter.pk} is {letter.get_status_display().lower()}."
+    return done(request, words, to=reverse("marketdata:dead-letters"))
