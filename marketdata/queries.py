@@ -82,9 +82,11 @@ def _preference(symbol: Symbol) -> tuple[int, str]:
 
 
 def watched_symbols(exchange: str | None = None) -> QuerySet[Symbol]:
-    """What the feed follows: watched and open for trading."""
-    watched = Symbol.objects.filter(watched=True, status=Symbol.Status.TRADING)
-    return watched.filter(exchange=exchange) if exchange else watched
+    """What the feed follows: watched, open for trading, on `exchange` or any of EXCHANGES."""
+    names = [exchange] if exchange else settings.ENV.exchanges
+    return Symbol.objects.filter(
+        watched=True, status=Symbol.Status.TRADING, exchange__in=list(names)
+    )
 
 
 def stored_indicator(spec_id: int) -> IndicatorSpec:

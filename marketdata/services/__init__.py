@@ -8,7 +8,6 @@ from marketdata.services._history import (
     FEED_HISTORY,
     catch_up,
     fill_gaps,
-    load_recent_history,
 )
 from marketdata.services._imports import BadLine, ImportSummary, import_candles
 from marketdata.services._indicators import (
@@ -55,7 +54,6 @@ __all__ = [
     "fill_gaps",
     "import_candles",
     "ingest_candles",
-    "load_recent_history",
     "mark_absent",
     "note_gaps",
     "retry_dead_letter",

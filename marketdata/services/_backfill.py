@@ -19,8 +19,8 @@ from marketdata.timeframes import Timeframe
 
 Progress = Callable[[int, str], None]
 
-# One call stays well below the time limit of a task.
-CALL_S = 10.0
+# With one more answer to wait for, a call stays below the time limit of a task.
+CALL_S = 8.0
 # Exchanges write their newest candles late: a hole there is no hole yet.
 SETTLED_MS = 300_000
 
@@ -73,7 +73,7 @@ def backfill_candles(
     """Store the closed candles that open in [from_ms, to_ms) and the holes the exchange has.
 
     Goes on where an earlier call with the same bounds stopped; one that came to its end is begun
-    anew. Returns with `done=False` at `deadline` (of clock.mono(); in 10 s unless given). Raises
+    anew. Returns with `done=False` at `deadline` (of clock.mono(); in 8 s unless given). Raises
     ExchangeUnavailable when the exchange stays silent; what is stored by then stays.
     """
     until = clock.mono() + CALL_S if deadline is None else deadline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -67,21 +67,6 @@ def _lacking(symbol: Symbol, timeframe: Timeframe, now: datetime) -> tuple[int, 
     if latest is None:
         return end - FEED_HISTORY[timeframe] * timeframe.ms, end
     return max(latest + timeframe.ms, end - CATCH_UP_CANDLES * timeframe.ms), end
-
-
-def load_recent_history(
-    *,
-    exchange: Exchange,
-    now: datetime,
-    timeframes: Iterable[Timeframe] = (Timeframe.M1, Timeframe.M5),
-) -> int:
-    """Let every watched symbol of `exchange` catch up; gives the candles stored."""
-    inserted = 0
-    for symbol in queries.watched_symbols(exchange.name):
-        for timeframe in timeframes:
-            result = catch_up(symbol=symbol, timeframe=timeframe, exchange=exchange, now=now)
-            inserted += result.inserted if result else 0
-    return inserted
 
 
 def fill_gaps(*, exchange: Exchange, now: datetime, deadline: float | None = None) -> int:

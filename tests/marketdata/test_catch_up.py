@@ -8,14 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from marketdata import store
-from marketdata.exchanges import exchange_for
 from marketdata.models import Backfill, FeedGap, Symbol
 from marketdata.services import (
     FEED_HISTORY,
     catch_up,
     fill_gaps,
     ingest_candles,
-    load_recent_history,
 )
 from marketdata.timeframes import Timeframe
 from tests.marketdata.factories import (
@@ -99,15 +97,6 @@ def test_open_candles_are_not_taken() -> None:
     catch_up(symbol=symbol, timeframe=M1, exchange=exchange, now=NOW)
 
     assert stored(symbol)[-1] == M1.last_closed_open(NOW_MS)
-
-
-def test_history_of_all_watched_symbols_is_loaded() -> None:
-    make_symbol("BTC/USDT", watched=True)
-    make_symbol("ETH/USDT")
-
-    inserted = load_recent_history(exchange=exchange_for("simulated"), now=NOW)
-
-    assert inserted == FEED_HISTORY[Timeframe.M1] + FEED_HISTORY[Timeframe.M5]
 
 
 def test_open_holes_are_asked_for_again() -> None:

@@ -96,14 +96,15 @@ def test_missing_candles_are_listed_within_the_range_asked_for() -> None:
     ]
 
 
-def test_watched_symbols_are_those_that_trade() -> None:
+def test_watched_symbols_are_those_that_trade_on_an_exchange_of_the_settings() -> None:
     watched = make_symbol(watched=True)
     make_symbol("ETH/USDT")
     make_symbol("SOL/USDT", watched=True, status=Symbol.Status.HALTED)
-    make_symbol("XRP/USDT", watched=True, exchange="binance")
+    elsewhere = make_symbol("XRP/USDT", watched=True, exchange="binance")
 
     assert list(queries.watched_symbols("simulated")) == [watched]
-    assert queries.watched_symbols().count() == 2
+    assert list(queries.watched_symbols()) == [watched]
+    assert list(queries.watched_symbols("binance")) == [elsewhere]
 
 
 def warmed(count: int, *, skip: slice = slice(0, 0)) -> Symbol:
