@@ -30,6 +30,7 @@ TABS = {
     "orders": "Orders",
     "fills": "Fills",
     "trades": "Trades",
+    "performance": "Performance",
     "settings": "Settings",
 }
 ROWS = 25
@@ -56,7 +57,8 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "timeframe": Timeframe(bot.timeframe),
         "indicators": cache(partial(_indicators, bot, symbol)),
         "positions": cache(partial(queries.positions_now, bot_id)),
-        "performance": cache(partial(_trade_figures, bot)),
+        "round_trips": cache(partial(_trade_figures, bot)),
+        "performance": cache(partial(queries.performance, bot_id)),
         "job": cache(partial(_newest_job, bot)),
         "tab": tab if tab in TABS else "decisions",
         "tabs": TABS,

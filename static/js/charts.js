@@ -54,7 +54,14 @@ export async function readJson(url) {
   throw new Error(body.detail ?? `The server answered ${response.status}.`);
 }
 
-/** Seconds since the epoch from what the API gives: ISO text or milliseconds. */
-export function seconds(at) {
-  return Math.floor((typeof at === "number" ? at : Date.parse(at)) / 1000);
+/** A name and a number of a chart's legend. */
+export function fact(name, value, tone = "") {
+  const part = document.createElement("span");
+  const label = document.createElement("i");
+  label.textContent = name;
+  const number = document.createElement("span");
+  number.className = tone;
+  number.textContent = value;
+  part.append(label, name ? " " : "", number);
+  return part;
 }

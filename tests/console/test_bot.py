@@ -24,7 +24,7 @@ def test_the_page_tells_results_and_the_last_decision(viewer: Client, bot: Bot) 
     text = text_of(viewer.get(f"/bots/{bot.pk}/"))
 
     assert "Finished Replay" in text
-    assert "Hold In position, no signal to leave." in text
+    assert "Hold In position, no exit signal." in text
     assert "Round trips 0 none closed yet" in text
 
 
@@ -46,27 +46,27 @@ def test_each_part_reads_itself_again_alone(viewer: Client, bot: Bot, part: str)
 def test_decisions_are_listed_newest_first_with_reasons(viewer: Client, bot: Bot) -> None:
     text = text_of(fragment(viewer, f"/bots/{bot.pk}/?tab=decisions", "bot-tab"))
 
-    assert "2024-01-01 00:30 BTC/USDT Hold In position, no signal to leave" in text
-    assert "Enter The strategy wants in" in text
+    assert "2024-01-01 00:30 BTC/USDT Hold In position, no exit signal" in text
+    assert "Enter Entry signal" in text
 
 
 def test_decisions_are_filtered_by_action(viewer: Client, bot: Bot) -> None:
     text = text_of(fragment(viewer, f"/bots/{bot.pk}/?tab=decisions&action=ENTER", "bot-tab"))
 
-    assert "The strategy wants in" in text
-    assert "no signal to leave" not in text
+    assert "Entry signal" in text
+    assert "no exit signal" not in text
 
 
 @pytest.mark.parametrize(
     ("tab", "words"),
-    [("orders", "claimed"), ("fills", "taker"), ("trades", "the strategy wants in")],
+    [("orders", "claimed"), ("fills", "taker"), ("trades", "entry signal")],
 )
 def test_each_record_has_its_tab(viewer: Client, bot: Bot, tab: str, words: str) -> None:
     assert words in text_of(fragment(viewer, f"/bots/{bot.pk}/?tab={tab}", "bot-tab"))
 
 
 def test_a_made_up_tab_shows_the_decisions(viewer: Client, bot: Bot) -> None:
-    assert "The strategy wants in" in text_of(viewer.get(f"/bots/{bot.pk}/?tab=rubbish"))
+    assert "Entry signal" in text_of(viewer.get(f"/bots/{bot.pk}/?tab=rubbish"))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_each_bot_is_there_with_its_last_decision_in_words(viewer: Client, bot: 
     text = text_of(viewer.get("/"))
 
     assert bot.name in text
-    assert "in position, no signal to leave" in text
+    assert "in position, no exit signal" in text
 
 
 def test_fills_positions_and_what_happened_are_there(viewer: Client, bot: Bot) -> None:

@@ -13,15 +13,15 @@ from trading.risk import Denial
 register = template.Library()
 
 REASONS: Mapping[str, str] = {
-    Reason.SIGNAL_ENTER: "the strategy wants in",
-    Reason.SIGNAL_EXIT: "the strategy wants out",
+    Reason.SIGNAL_ENTER: "entry signal",
+    Reason.SIGNAL_EXIT: "exit signal",
     Reason.REBALANCE: "exposure was off its target",
     Reason.STOP_LOSS: "the stop loss was reached",
     Reason.TAKE_PROFIT: "the profit target was reached",
     Reason.TRAILING_STOP: "the trailing stop was reached",
     Reason.MANUAL: "a person asked for it",
-    Reason.FLAT_NO_SIGNAL: "flat, no signal to enter",
-    Reason.ALREADY_LONG: "in position, no signal to leave",
+    Reason.FLAT_NO_SIGNAL: "flat, no entry signal",
+    Reason.ALREADY_LONG: "in position, no exit signal",
     Reason.WARMUP: "too few candles so far",
     Reason.NO_OPINION: "the strategy has no opinion",
     Reason.ORDER_PENDING: "an order is still working",

@@ -3,15 +3,15 @@
 // to them, follows the live price, reads again what closed. Check boxes with data-indicator
 // inside the element that `controls` names switch the indicators.
 
-import { color, look, onTheme, readJson } from "../charts.js";
+import { color, fact, look, onTheme, readJson } from "../charts.js";
 import { compact, fixed, signedPercent } from "../format.js";
+import { Indicators } from "../indicators.js";
 import { onEvent, onTick } from "../live.js";
 
 const FIRST_LOAD = 1500;
 const OLDER_LOAD = 3000;
 const NEAR_EDGE = 60;
 const AROUND = 700; // candles on either side of a moment that one jumps to
-const LINE_COLORS = 6;
 const REFRESH_MS = 1500;
 
 const toBar = ([ms, open, high, low, close]) => ({ time: ms / 1000, open, high, low, close });
@@ -19,7 +19,6 @@ const toBar = ([ms, open, high, low, close]) => ({ time: ms / 1000, open, high, 
 class CandleChart extends HTMLElement {
   connectedCallback() {
     this.rows = [];
-    this.indicators = new Map();
     this.fills = [];
     this.ends = [];
     this.places = Number(this.getAttribute("places") ?? 2);
@@ -55,6 +54,7 @@ class CandleChart extends HTMLElement {
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0.18 } });
     this.markers = createSeriesMarkers(this.candles, []);
+    this.indicators = new Indicators(this.chart, this.places);
     this.paint();
   }
 
@@ -85,7 +85,7 @@ class CandleChart extends HTMLElement {
     this.draw();
     this.showEnd();
     this.describe();
-    await Promise.all([this.readMarkers(), this.readIndicators()]);
+    await Promise.all([this.readMarkers(), this.indicators.read(this.span)]);
   }
 
   read(params) {
@@ -190,7 +190,7 @@ class CandleChart extends HTMLElement {
       this.candles.update(toBar(row), row[0] < newest);
       this.volume.update(this.volumeBar(row), row[0] < newest);
     }
-    await Promise.all([this.readMarkers(), this.readIndicators()]);
+    await Promise.all([this.readMarkers(), this.indicators.read(this.span)]);
     this.describe();
   }
 
@@ -207,7 +207,7 @@ class CandleChart extends HTMLElement {
       this.reachedStart = false;
       this.rows = candles;
       this.draw();
-      await Promise.all([this.readMarkers(), this.readIndicators()]);
+      await Promise.all([this.readMarkers(), this.indicators.read(this.span)]);
       this.offerWayBack();
     }
     const index = this.rows.findIndex(([open]) => open >= ms);
@@ -242,7 +242,7 @@ class CandleChart extends HTMLElement {
       if (candles.length) {
         this.rows = [...candles, ...this.rows];
         this.draw();
-        await Promise.all([this.readMarkers(), this.readIndicators()]);
+        await Promise.all([this.readMarkers(), this.indicators.read(this.span)]);
       }
     } finally {
       this.reading = false;
@@ -270,75 +270,24 @@ class CandleChart extends HTMLElement {
     );
   }
 
+  /** From the first candle's opening to after the last one's. */
+  get span() {
+    return this.rows.length ? { from: this.rows[0][0], to: this.rows.at(-1)[0] + 1 } : null;
+  }
+
   async watchControls() {
     const controls = document.getElementById(this.getAttribute("controls"));
     if (!controls) return;
-    const changed = (event) => this.switchIndicator(event.target);
+    const changed = async (event) => {
+      await this.indicators.switch(event.target, this.span);
+      this.describe();
+    };
     controls.addEventListener("change", changed);
     this.ends.push(() => controls.removeEventListener("change", changed));
-    const boxes = [...controls.querySelectorAll("[data-indicator]:checked")];
-    for (const box of boxes) await this.switchIndicator(box);
-  }
-
-  async switchIndicator(box) {
-    const id = box.dataset.indicator;
-    if (!id) return;
-    for (const { series } of this.indicators.get(id)?.lines ?? []) this.chart.removeSeries(series);
-    this.indicators.delete(id);
-    if (!box.checked) {
-      this.describe();
-      return;
+    for (const box of controls.querySelectorAll("[data-indicator]:checked")) {
+      await this.indicators.switch(box, this.span);
     }
-    const used = new Set([...this.indicators.values()].map((shown) => shown.colorIndex));
-    let colorIndex = 1;
-    while (used.has(colorIndex) && colorIndex < LINE_COLORS) colorIndex += 1;
-    const { src, title, pane } = box.dataset;
-    const indicator = { src, title, pane, colorIndex, lines: [], values: new Map() };
-    this.indicators.set(id, indicator);
-    await this.readIndicator(indicator);
     this.describe();
-  }
-
-  readIndicators() {
-    return Promise.all([...this.indicators.values()].map((shown) => this.readIndicator(shown)));
-  }
-
-  async readIndicator(indicator) {
-    if (!this.rows.length) return;
-    const to = this.rows.at(-1)[0] + 1;
-    const { lines } = await readJson(`${indicator.src}?from=${this.rows[0][0]}&to=${to}`);
-    const names = Object.keys(lines);
-    if (!indicator.lines.length) this.addLines(indicator, names);
-    for (const { name, series } of indicator.lines) {
-      const points = lines[name].map(([ms, value]) => ({ time: ms / 1000, value }));
-      indicator.values.set(name, new Map(points.map(({ time, value }) => [time, value])));
-      series.setData(points);
-    }
-  }
-
-  addLines(indicator, names) {
-    const { HistogramSeries, LineSeries } = window.LightweightCharts;
-    const pane = indicator.pane === "own" ? this.chart.panes().length : 0;
-    indicator.lines = names.map((name, index) => {
-      const isBars = name.startsWith("hist");
-      const token = `--line-${((indicator.colorIndex - 1 + (pane ? index : 0)) % LINE_COLORS) + 1}`;
-      const precision = pane ? 2 : this.places;
-      const series = this.chart.addSeries(
-        isBars ? HistogramSeries : LineSeries,
-        {
-          color: color(token, isBars ? 0.4 : 1),
-          lineWidth: names.length > 1 ? 1 : 2,
-          lineStyle: name === "middle" ? 2 : 0,
-          lastValueVisible: Boolean(pane) && !isBars,
-          priceLineVisible: false,
-          crosshairMarkerVisible: false,
-          priceFormat: { type: "price", precision, minMove: 10 ** -precision },
-        },
-        pane,
-      );
-      return { name, series, token };
-    });
-    if (pane) this.chart.panes()[pane]?.setHeight(96);
   }
 
   paint() {
@@ -348,11 +297,7 @@ class CandleChart extends HTMLElement {
     const [up, down] = [color("--up"), color("--down")];
     this.candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
     this.volume.setData(this.rows.map((row) => this.volumeBar(row)));
-    for (const { lines } of this.indicators.values()) {
-      for (const { name, series, token } of lines) {
-        series.applyOptions({ color: color(token, name.startsWith("hist") ? 0.4 : 1) });
-      }
-    }
+    this.indicators.paint();
     this.placeMarkers();
   }
 
@@ -372,36 +317,13 @@ class CandleChart extends HTMLElement {
       fact(name, fixed(value, this.places), tone),
     );
     facts.push(fact("", signedPercent(change), tone), fact("Vol", compact(volume)));
-    for (const indicator of this.indicators.values()) facts.push(...this.valuesAt(indicator, time));
+    facts.push(...this.indicators.facts(this.hovering ? time : null));
     for (const fill of this.fills) {
       if (Math.floor(fill.at_ms / 1000 / this.frameS) * this.frameS !== time || !this.hovering) continue;
       facts.push(fact(fill.side, `${fill.qty} @ ${fill.price}`, fill.side === "BUY" ? "up" : "down"));
     }
     this.legend.replaceChildren(...facts);
   }
-
-  valuesAt(indicator, time) {
-    return indicator.lines.map(({ name, token }) => {
-      const values = indicator.values.get(name);
-      const value = values?.get(time) ?? (this.hovering ? undefined : [...(values?.values() ?? [])].at(-1));
-      const places = indicator.pane === "own" ? 2 : this.places;
-      const label = indicator.lines.length > 1 ? `${indicator.title} ${name}` : indicator.title;
-      const part = fact(label, fixed(value, places));
-      part.style.color = `var(${token})`;
-      return part;
-    });
-  }
-}
-
-function fact(name, value, tone = "") {
-  const part = document.createElement("span");
-  const label = document.createElement("i");
-  label.textContent = name;
-  const number = document.createElement("span");
-  number.className = tone;
-  number.textContent = value;
-  part.append(label, name ? " " : "", number);
-  return part;
 }
 
 customElements.define("candle-chart", CandleChart);

@@ -1,6 +1,6 @@
 // <equity-chart src bot places unit>: equity above its start, drawdown below it in a pane of its own.
 
-import { color, look, onTheme, readJson } from "../charts.js";
+import { color, fact, look, onTheme, readJson } from "../charts.js";
 import { fixed, signedPercent } from "../format.js";
 
 // Zero stays on top, and a drawdown of nothing doesn't fill the pane.
@@ -9,6 +9,8 @@ function fromZeroDown(original) {
   return { priceRange: { minValue: Math.min(lowest, -0.002), maxValue: 0 } };
 }
 
+const READ_EVERY_MS = 15000; // a curve is long to read, and moves slowly
+
 class EquityChart extends HTMLElement {
   connectedCallback() {
     this.points = [];
@@ -16,8 +18,9 @@ class EquityChart extends HTMLElement {
     this.build();
     this.load();
     const bot = this.getAttribute("bot");
-    this.listen(bot ? `live:portfolio.snapshot:${bot}` : "live:portfolio.snapshot");
-    this.listen("live:resync");
+    this.listen(bot ? `live:portfolio.snapshot:${bot}` : "live:portfolio.snapshot", () => this.soon());
+    this.listen(bot ? `live:bot.state:${bot}` : "live:bot.state", () => this.load());
+    this.listen("live:resync", () => this.load());
     this.ends.push(onTheme(() => this.paint()));
   }
 
@@ -27,10 +30,18 @@ class EquityChart extends HTMLElement {
     this.replaceChildren();
   }
 
-  listen(name) {
-    const again = () => this.load();
-    document.body.addEventListener(name, again);
-    this.ends.push(() => document.body.removeEventListener(name, again));
+  listen(name, callback) {
+    document.body.addEventListener(name, callback);
+    this.ends.push(() => document.body.removeEventListener(name, callback));
+  }
+
+  soon() {
+    if (this.waiting) return;
+    const wait = this.points.length < 60 ? 2000 : READ_EVERY_MS;
+    this.waiting = setTimeout(() => {
+      this.waiting = null;
+      if (this.isConnected) this.load();
+    }, wait);
   }
 
   build() {
@@ -119,15 +130,7 @@ class EquityChart extends HTMLElement {
       ["Since start", signedPercent(start ? point[1] / start - 1 : null)],
       ["Drawdown", signedPercent(-point[2])],
     ];
-    this.legend.replaceChildren(
-      ...facts.map(([name, value]) => {
-        const part = document.createElement("span");
-        const label = document.createElement("i");
-        label.textContent = `${name} `;
-        part.append(label, value);
-        return part;
-      }),
-    );
+    this.legend.replaceChildren(...facts.map(([name, value]) => fact(name, value)));
   }
 }
 
