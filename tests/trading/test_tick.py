@@ -132,7 +132,6 @@ def test_the_feed_does_the_work_of_a_silent_beat() -> None:
 
 
 def test_the_head_of_the_audit_log_is_exported_every_five_minutes() -> None:
-    heads_file().unlink(missing_ok=True)
     make_bot()
 
     tick(61)
@@ -141,7 +140,6 @@ def test_the_head_of_the_audit_log_is_exported_every_five_minutes() -> None:
     tick(303)
 
     assert len(heads_file().read_text().splitlines()) == 1
-    heads_file().unlink()
 
 
 # Jobs

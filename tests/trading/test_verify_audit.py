@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
@@ -13,7 +11,6 @@ from tests.trading.factories import NOW
 from trading import audit_triggers, services
 from trading.checks import audit_triggers_present
 from trading.models import AuditEvent
-from trading.services._audit import heads_file
 
 INSERT = (
     "INSERT INTO trading_auditevent (id, seq, at, actor, actor_kind, action, subject, before,"
@@ -21,13 +18,6 @@ INSERT = (
     " actor_kind, action, subject, before, after, reason, correlation_id, %(prev_hash)s,"
     " %(hash)s, mac FROM trading_auditevent WHERE seq = 2"
 )
-
-
-@pytest.fixture(autouse=True)
-def no_heads() -> Iterator[None]:
-    heads_file().unlink(missing_ok=True)
-    yield
-    heads_file().unlink(missing_ok=True)
 
 
 def events(n: int = 5) -> list[AuditEvent]:
