@@ -21,7 +21,7 @@ test: $(VENV)/.all ## format, lint, types, import contracts, migrations, all tes
 check: $(VENV)/.all ## the static half of `make test`
 	@exec tools/test.sh static
 
-test-only: $(VENV)/.all ## the tests of `make test`
+test-only: $(VENV)/.all ## the tests of `make test`; COVERAGE=1 measures what they reach
 	@exec tools/test.sh tests
 
 format: $(VENV)/.all ## format and sort the sources

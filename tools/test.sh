@@ -43,13 +43,17 @@ static() {
 }
 
 tests() {
-  step "Tests" python -m pytest -q -n 2 -m "not browser"
+  # Five at most: each takes three of a Redis's sixteen databases.
+  step "Tests" python -m pytest -q -n auto --maxprocesses 5 -m "not browser" "${coverage[@]}"
   if chromium >/dev/null; then
     step "Browser tests" python -m pytest -q -m browser
   else
     printf '\n== Browser tests\n   skipped: no Chromium here (on Debian: apt-get install chromium)\n'
   fi
 }
+
+coverage=()
+[ -z "${COVERAGE:-}" ] || coverage=(--cov --cov-report term)
 
 for part in "$@"; do "$part"; done
 

@@ -101,7 +101,7 @@ class Console:
         self.reader.join()
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     give_up_at = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < give_up_at, "it did not happen"
@@ -181,6 +181,6 @@ def test_a_killed_supervisor_leaves_no_process_and_no_lock(console: Console) -> 
 def test_ctrl_c_ends_everything(console: Console) -> None:
     console.process.send_signal(signal.SIGINT)
 
-    assert console.process.wait(30) == 0
+    assert console.process.wait(60) == 0
     assert console.processes() == []
     assert not console.said("killing it")
