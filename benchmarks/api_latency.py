@@ -123,7 +123,7 @@ def _seed() -> tuple[str, int]:
     """The rows; returns an operator's token and the id of the bot that has most of them."""
     from config import clock
     from marketdata.indicators import Spec
-    from marketdata.services import subscribe_indicators
+    from marketdata.services import refresh_stale_indicators, subscribe_indicators
     from marketdata.timeframes import Timeframe
     from strategies import services as strategy_services
     from tests.api import factories
@@ -139,6 +139,7 @@ def _seed() -> tuple[str, int]:
     factories.make_quote(symbol)
     sma = Spec.of("sma", {})
     subscribe_indicators(symbol=symbol, timeframe=Timeframe.M1, specs=[sma])
+    refresh_stale_indicators()
     bots = [factories.make_bot(name=f"Bot {number}") for number in range(BOTS)]
     _seed_history(bots[0])
     return factories.make_api("operator").secret, bots[0].pk

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from marketdata.indicators import Spec
-from marketdata.services import subscribe_indicators
+from marketdata.services import refresh_stale_indicators, subscribe_indicators
 from marketdata.timeframes import Timeframe
 from tests.api.factories import Api, make_candles, make_quote, make_symbol
 from trading.models import AuditEvent, Job
@@ -136,6 +136,7 @@ def test_indicators_are_stored_series_by_parameter_hash(viewer: Api) -> None:
     rows = make_candles(symbol, many=60)
     spec = Spec.of("sma", {"period": 20})
     subscribe_indicators(symbol=symbol, timeframe=Timeframe.M1, specs=[spec])
+    refresh_stale_indicators()
 
     params = {"symbol": "BTCUSDT", "interval": "1m", "name": "sma", "params": '{"period":20}'}
     body = viewer.get("indicators", **params).json()

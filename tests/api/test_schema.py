@@ -16,7 +16,7 @@ from config.api_docs import document
 from config.schema import WRITES
 from marketdata.indicators import Spec
 from marketdata.models import DeadLetter
-from marketdata.services import drawings, subscribe_indicators
+from marketdata.services import drawings, refresh_stale_indicators, subscribe_indicators
 from marketdata.timeframes import Timeframe
 from tests.access.walk import routes
 from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
@@ -41,6 +41,7 @@ def seeded(admin: Api) -> dict[str, Any]:
     symbol = make_symbol()
     sma = Spec.of("sma", {})
     subscribe_indicators(symbol=symbol, timeframe=Timeframe.M1, specs=[sma])
+    refresh_stale_indicators()
     order = make_order(admin, bot)
     fill(order["id"])
     admin.post(f"bots/{bot.pk}/cycle")
