@@ -11,7 +11,7 @@ from trading.api_urls import aliases
 from trading.api_urls import urlpatterns as trading_routes
 
 routes = [
-    path("health", health.health_view, name="health"),
+    path("health", health.HealthView.as_view(), name="health"),
     path("sse", sse.SseView.as_view(), name="sse"),
     path("schema", api_docs.SchemaView.as_view(), name="schema"),
     path("docs", api_docs.docs_page, name="docs"),

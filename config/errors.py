@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,8 @@ from rest_framework.response import Response
 from config.refusals import Refusal
 
 log = structlog.get_logger(__name__)
+
+NO_DATABASE = "The database does not answer."
 
 # DRF's own codes differ between its versions; these are ours and documented.
 _CODES: dict[type[exceptions.APIException], str] = {
@@ -37,10 +40,11 @@ _CODES: dict[type[exceptions.APIException], str] = {
 def api_exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """`{"code", "detail", "fields"}` for everything expected; None (a 500) for a bug."""
     if isinstance(error, Refusal):
-        return Response(_body(error.code, error.detail, error.fields), status=error.status)
+        body = _body(error.code, error.detail, error.fields)
+        return Response(body, status=error.status, headers=_headers_of(error))
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database.unavailable", error=str(error))
-        return Response(_body("UNAVAILABLE", "The database does not answer."), status=503)
+        return Response(_body("UNAVAILABLE", NO_DATABASE), status=503)
     known = _as_api_exception(error)
     if known is None:
         return None
@@ -59,11 +63,12 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
     return None
 
 
-def _headers_of(error: exceptions.APIException) -> dict[str, str]:
+def _headers_of(error: Exception) -> dict[str, str]:
     headers: dict[str, str] = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = str(challenge)
-    if (wait := getattr(error, "wait", None)) is not None:
+    wait = getattr(error, "retry_after_s", None) or getattr(error, "wait", None)
+    if wait is not None:
         headers["Retry-After"] = str(max(1, int(wait)))
     return headers
 
@@ -178,8 +183,12 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500. A page without the database, the session or a context processor."""
+    code, status = "INTERNAL_ERROR", 500
     detail = "Something went wrong on our side; the log has it under the correlation id."
+    # The session is read before any view: then nobody but this handler sees that it failed.
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        code, status, detail = "UNAVAILABLE", 503, NO_DATABASE
     if is_api(request):
-        body = _body("INTERNAL_ERROR", detail)
-        return HttpResponse(orjson.dumps(body), content_type="application/json", status=500)
-    return render(None, "500.html", {"detail": detail}, status=500)
+        body = orjson.dumps(_body(code, detail))
+        return HttpResponse(body, content_type="application/json", status=status)
+    return render(None, "500.html", {"detail": detail}, status=status)

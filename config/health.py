@@ -15,8 +15,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from config import bus, clock
+from config.api_fields import ApiSerializer
 from config.env import BASE_DIR
 from config.rendering import json_response, to_json
 from marketdata import queries as marketdata_queries
@@ -44,6 +50,32 @@ def health_view(request: HttpRequest) -> HttpResponse:
         "version": version(),
     }
     return _answer(payload, ok=db)
+
+
+class HealthSerializer(ApiSerializer):
+    """The whole picture; `feed_age_s` is null for a symbol that never had a price."""
+
+    status = serializers.ChoiceField(choices=["ok", "degraded", "down"])
+    db = serializers.BooleanField()
+    redis = serializers.BooleanField()
+    artifacts_dir = serializers.BooleanField()
+    symbols = serializers.ListField(child=serializers.CharField())
+    trades_cached = serializers.DictField(child=serializers.IntegerField())
+    agents = serializers.DictField()
+    feed_age_s = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    version = serializers.CharField()
+
+
+class HealthView(APIView):
+    """The same under the API's prefix, where its shape is written down."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
+    def get(self, request: Request) -> HttpResponse:
+        """Stores, symbols and the age of their prices; 503 while the database is away."""
+        return health_view(request._request)
 
 
 @require_safe

@@ -52,7 +52,8 @@ class IdempotencyMiddleware:
 
     Answers that changed nothing (400, 401, 403, 404, 405, 409, 415, 429, 5xx) aren't kept: the
     same key may try again. Work and answer are one transaction unless the view sets
-    `own_transactions`, because it commits in steps that must not wait for each other.
+    `own_transactions`, because it commits in steps that must not wait for each other. A view
+    lists in `shown_once` what may not be stored, or opts out with `remembered = False`.
     """
 
     sync_capable = True
@@ -65,9 +66,9 @@ class IdempotencyMiddleware:
         key = request.headers.get(HEADER)
         if key is None or request.method in SAFE_METHODS or not request.path.startswith("/api/"):
             return self.get_response(request)
-        user = _caller(request)
+        user = _caller(request) if getattr(_view_class(request), "remembered", True) else None
         if user is None:
-            return self.get_response(request)  # the view refuses, and nothing is done
+            return self.get_response(request)  # without a caller the view refuses anyway
         try:
             row, mine = _take(user=user, key=key, digest=_digest(request), now=clock.now())
         except Refusal as error:

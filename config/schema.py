@@ -67,7 +67,8 @@ def add_conventions(result: dict[str, Any], generator: Any, **_: Any) -> dict[st
             if writes:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
             for status, meaning in (_WRITE_ERRORS if writes else _READ_ERRORS).items():
-                operation["responses"].setdefault(status, _error(meaning))
+                if "security" in operation or writes:
+                    operation["responses"].setdefault(status, _error(meaning))
     return result
 
 

@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import structlog
 from channels.layers import get_channel_layer
 from django.db import connection
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from redis import RedisError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +26,8 @@ from config.rendering import OrjsonRenderer, to_json
 from config.streams import RECHECK_S, Caller, Mailbox
 from config.websocket_auth import caller_of
 from trading import access
+
+log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 15.0
 
@@ -90,8 +94,13 @@ class SseView(APIView):
 async def stream(*, wanted: Mapping[str, int | None], caller: Caller) -> AsyncIterator[bytes]:
     """Frames until the client goes or its login ends; a comment each 15 s keeps proxies awake."""
     layer = get_channel_layer()
-    channel = await layer.new_channel()
-    await layer.group_add(EVENTS_GROUP, channel)
+    try:
+        channel = await layer.new_channel()
+        await layer.group_add(EVENTS_GROUP, channel)
+    except RedisError as error:
+        log.warning("stream.bus_unreachable", error=str(error))
+        yield b"retry: 5000\n\n"
+        return
     mailbox = Mailbox()
     listening = asyncio.create_task(_listen(layer, channel, mailbox, wanted))
     checked_at = clock.mono()

@@ -9,12 +9,9 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar, Protocol
 
 import orjson
-import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from config.rendering import to_json
-
-log = structlog.get_logger(__name__)
 
 RECHECK_S = 30.0
 MAX_WAITING = 1000
@@ -72,11 +69,7 @@ class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         offered = self.scope.get("subprotocols", [])
         await self.accept(subprotocol="bearer" if "bearer" in offered else None)
         self.run(self._watch(caller))
-        try:
-            await self.opened()
-        except (ConnectionError, OSError, TimeoutError) as error:
-            log.warning("stream.bus_unreachable", error=str(error))
-            await self.close(TRY_LATER)
+        await self.opened()
 
     async def opened(self) -> None:
         """Join groups and send what the client should see first."""

@@ -8,14 +8,19 @@ from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any
 
+import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.http import HttpRequest
+from redis import RedisError
 
+from config.streams import TRY_LATER
 from trading.authentication import token_of
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,18 @@ class CallerMiddleware:
     def __init__(self, application: Any) -> None:
         self.application = application
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]
         }
         cookies = _cookies(headers.get("cookie", ""))
         caller = caller_of(headers, cookies, offered=scope.get("subprotocols", ()))
-        return await self.application({**scope, "caller": caller}, receive, send)
+        try:
+            await self.application({**scope, "caller": caller}, receive, send)
+        except RedisError as error:
+            log.warning("stream.bus_unreachable", error=str(error))
+            await send({"type": "websocket.close", "code": TRY_LATER})
 
 
 def caller_of(

@@ -6,10 +6,12 @@ import csv
 import io
 from datetime import timedelta
 
+import httpx
 import orjson
 
 from config import clock
 from tests.api.factories import Api
+from tests.conftest import AsgiServer
 from trading import services
 from trading.models import AuditEvent
 
@@ -79,6 +81,18 @@ def test_the_csv_export_does_not_run_in_a_spreadsheet(viewer: Api) -> None:
     assert len(rows) == 7
     assert all(row["reason"].startswith("'") for row in rows)
     assert int(rows[0]["seq"]) < int(rows[-1]["seq"])
+
+
+def test_a_long_export_arrives_whole_from_a_real_server(
+    asgi_server: AsgiServer, viewer: Api
+) -> None:
+    for number in range(1200):
+        record("test.row", subject=str(number))
+    headers = {"Authorization": f"Bearer {viewer.secret}"}
+
+    answer = httpx.get(f"{asgi_server.url}/api/v1/audit/export?action=test.row", headers=headers)
+
+    assert [row["subject"] for row in answer.json()] == [str(number) for number in range(1200)]
 
 
 def test_an_odd_format_is_refused(viewer: Api) -> None:

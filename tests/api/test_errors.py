@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 from tests.api.factories import PASSWORD, Api, make_user
@@ -77,6 +78,24 @@ def test_a_bug_is_a_500_without_a_trace_of_it(
 
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
     assert b"secret detail" not in answer.content
+
+
+@pytest.mark.parametrize("by", ["token", "session"])
+def test_without_the_database_everything_is_a_503(
+    operator: Api, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    def away(*args: object, **kwargs: object) -> None:
+        raise OperationalError("connection refused")
+
+    client = operator.client if by == "token" else Client()
+    if by == "session":
+        client.force_login(make_user())
+    client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", away)
+        answer = client.get("/api/v1/bots")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
 
 
 def test_a_page_that_is_not_there_is_a_page(console: None) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from redis.exceptions import ConnectionError as RedisConnectionError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from config.bus import EVENTS_GROUP
+from config.websocket_auth import CallerMiddleware
 from tests.api.factories import Api, make_ready_bot, make_user
 from tests.api.sockets import Listener, browsing, listening
 from tests.conftest import AsgiServer
@@ -166,6 +168,20 @@ def test_a_dismissed_person_is_cut_off(
         user.save()
 
         assert listener.close_code() == 4401
+
+
+async def test_while_the_bus_is_away_a_socket_is_asked_to_try_later() -> None:
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        raise RedisConnectionError("no bus")
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await CallerMiddleware(inner)({"headers": []}, None, send)
+
+    assert sent == [{"type": "websocket.close", "code": 1013}]
 
 
 def test_an_event_belongs_to_its_name_its_area_and_its_subjects() -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from tests.api.factories import PASSWORD, Api, make_user
-from trading.models import ApiToken, AuditEvent
+from trading.models import ApiToken, AuditEvent, IdempotencyKey
 
 LOGIN = "/api/v1/auth/login"
 
@@ -59,7 +59,17 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_too(console: None) 
 
     assert answer.status_code == 429
     assert answer.json()["code"] == "LOGIN_LOCKED"
+    assert answer.headers["Retry-After"] == "300"
     assert not ApiToken.objects.filter(name="login").exists()
+
+
+def test_a_login_is_never_remembered_under_a_key(viewer: Api) -> None:
+    body = {"username": "viewer", "password": PASSWORD}
+
+    first, again = (viewer.post("auth/login", body, key="k1") for _ in range(2))
+
+    assert first.json()["token"] != again.json()["token"]
+    assert not IdempotencyKey.objects.exists()
 
 
 def test_tries_of_one_address_are_counted_whoever_it_says_it_is(console: None) -> None:

@@ -107,6 +107,8 @@ def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str
 def test_every_refusal_has_the_shape_that_is_written(console: None) -> None:
     ids = {"bot_id": 1, "order_id": 1, "job_id": 1, "annotation_id": 1, "strategy": "x"}
     for path in read_paths():
+        if path == "/api/v1/health":
+            continue  # for everybody
         answer = Api().get(path.removeprefix("/api/v1/").format(**ids))
 
         assert answer.status_code == 401, path
@@ -145,9 +147,7 @@ def test_the_document_names_every_versioned_route_once() -> None:
         for route in routes(get_resolver())
         if route.pattern.startswith("/api/v1/") and not route.pattern.endswith(("/docs", "/schema"))
     }
-    assert {path.replace("{", "<").replace("}", ">") for path in listed} == served - {
-        "/api/v1/health"
-    }
+    assert {path.replace("{", "<").replace("}", ">") for path in listed} == served
 
 
 def test_the_document_is_for_people_of_the_console(viewer: Api) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config import sse
 from config.bus import EVENTS_GROUP
@@ -141,6 +142,18 @@ async def test_a_silent_stream_keeps_proxies_awake_and_ends_with_the_login(
     frames = await asyncio.wait_for(gather(sse.stream(wanted={}, caller=Caller(2))), 5)
 
     assert frames == [b": welcome\n\n", b": keep-alive\n\n", b": keep-alive\n\n"]
+
+
+async def test_while_the_bus_is_away_a_client_is_told_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Away:
+        async def new_channel(self) -> str:
+            raise RedisConnectionError("no bus")
+
+    monkeypatch.setattr(sse, "get_channel_layer", Away)
+
+    assert await gather(sse.stream(wanted={}, caller=Caller(1))) == [b"retry: 5000\n\n"]
 
 
 async def test_a_slow_client_loses_the_oldest_and_the_loss_is_counted() -> None:

@@ -36,6 +36,7 @@ class LoginLocked(Refusal):
 
     code = "LOGIN_LOCKED"
     status = 429
+    retry_after_s = 300
 
 
 class LoginFailed(Refusal):
@@ -49,6 +50,7 @@ class LoginView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = (LoginThrottle,)
+    remembered = False  # a key would keep a token, and a hash over a password
 
     @extend_schema(
         request=LoginSerializer,
