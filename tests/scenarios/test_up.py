@@ -42,6 +42,7 @@ class Console:
             "HOME": str(self.state_dir),
             "STATE_DIR": str(self.state_dir),
             "PORT": str(self.port),
+            **{name: os.environ[name] for name in os.environ if name.startswith("COVERAGE")},
         }
 
     def start(self) -> None:
