@@ -85,7 +85,7 @@ def areas_of(document: dict[str, Any]) -> list[dict[str, Any]]:
 def shapes_of(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The schemas of bodies and answers, for the same page."""
     return [
-        {"name": name, "text": schema.get("description", ""), "fields": _fields(schema)}
+        {"name": name, "text": _plain(schema), "fields": _fields(schema)}
         for name, schema in sorted(document["components"]["schemas"].items())
         if not name.startswith("Paginated")
     ]
@@ -98,7 +98,7 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
             "name": name,
             "type": _name(part),
             "required": name in required,
-            "text": part.get("description", ""),
+            "text": _plain(part),
         }
         for name, part in schema.get("properties", {}).items()
     ]
@@ -106,25 +106,35 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _entry(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     answers = [
-        {"status": status, "text": answer.get("description", ""), "shape": _shape(answer)}
+        {"status": status, "text": _plain(answer), **_shape(answer)}
         for status, answer in sorted(operation["responses"].items())
     ]
     return {
         "id": operation["operationId"],
         "method": method.upper(),
         "path": path,
-        "text": operation.get("description", ""),
-        "parameters": operation.get("parameters", []),
+        "text": _plain(operation),
+        "parameters": [
+            {**parameter, "description": _plain(parameter)}
+            for parameter in operation.get("parameters", [])
+        ],
         "body": _shape(operation.get("requestBody", {})),
         "answers": answers,
     }
 
 
-def _shape(part: dict[str, Any]) -> str:
-    """The name of the schema that a body or an answer has; "" for none."""
+def _shape(part: dict[str, Any]) -> dict[str, str]:
+    """The schema of a body or an answer: how to call it, and the shape to look up."""
     for content in part.get("content", {}).values():
-        return _name(content.get("schema", {}))
-    return ""
+        name = _name(content.get("schema", {}))
+        row = name.removeprefix("list of ").removeprefix("Paginated").removesuffix("List")
+        shown = f"page of {row}" if name.startswith("Paginated") else name
+        return {"shape": shown, "row": row if row[:1].isupper() else ""}
+    return {"shape": "", "row": ""}
+
+
+def _plain(part: dict[str, Any]) -> str:
+    return str(part.get("description", "")).replace("`", "")
 
 
 def _name(schema: dict[str, Any]) -> str:

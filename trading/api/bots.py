@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -24,6 +29,7 @@ from trading.api.filters import FROM, SYMBOL, TO, choice_filter, symbol_filter, 
 from trading.errors import BotUnknown
 from trading.models import Bot, DecisionRecord
 from trading.serializers.bots import (
+    BOT_STATUSES,
     KNOBS_SCHEMA,
     BotChangeSerializer,
     BotCreateSerializer,
@@ -33,6 +39,8 @@ from trading.serializers.bots import (
     DecisionSerializer,
     DecisionsSerializer,
 )
+
+ACTION = OpenApiParameter("action", enum=DecisionRecord.Action.values)
 
 EXAMPLE = OpenApiExample(
     "A paper bot",
@@ -56,7 +64,10 @@ class ReadOrOperate(APIView):
         return [access.MayView() if reads else access.MayOperate()]
 
 
+@extend_schema_view(get=extend_schema(parameters=[OpenApiParameter("status", enum=BOT_STATUSES)]))
 class BotsView(ReadOrOperate, ListAPIView[Bot]):
+    """Bots, the newest first."""
+
     serializer_class = BotSerializer
 
     def get_queryset(self) -> QuerySet[Bot]:
@@ -161,7 +172,7 @@ class BotDecisionsView(ListAPIView[DecisionRecord]):
             **time_filter(self.request, "decided_at"),
         )
 
-    @extend_schema(parameters=[SYMBOL, FROM, TO])
+    @extend_schema(parameters=[SYMBOL, ACTION, FROM, TO])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Why the bot traded or not, per closed candle, the newest first."""
         return super().get(request, *args, **kwargs)

@@ -25,7 +25,13 @@ from trading.serializers.system import BackfillSerializer, DeadLetterSerializer
 
 
 @extend_schema_view(
-    get=extend_schema(parameters=[BOT, OpenApiParameter("status", enum=Job.Status.values)])
+    get=extend_schema(
+        parameters=[
+            BOT,
+            OpenApiParameter("status", enum=Job.Status.values),
+            OpenApiParameter("task", str, description='"bot.run", "market.backfill"'),
+        ]
+    )
 )
 class JobsView(ListAPIView[Job]):
     """Jobs, the newest first."""

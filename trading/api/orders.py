@@ -34,6 +34,7 @@ from trading.api.filters import (
 )
 from trading.errors import OrderUnknown
 from trading.models import Fill, Order, Trade
+from trading.models.orders import Side
 from trading.serializers.orders import (
     FillSerializer,
     IntentCreateSerializer,
@@ -46,6 +47,8 @@ from trading.serializers.orders import (
 STATUS = OpenApiParameter(
     "status", str, description="A status; `open`: rests at the broker; `live`: not ended."
 )
+SIDE = OpenApiParameter("side", enum=Side.values)
+OPEN_OR_CLOSED = OpenApiParameter("status", enum=Trade.Status.values)
 
 
 class IntentsView(APIView):
@@ -124,7 +127,7 @@ class OrdersView(ListAPIView[Order]):
         )
 
 
-@extend_schema_view(get=extend_schema(parameters=[BOT, SYMBOL, FROM, TO]))
+@extend_schema_view(get=extend_schema(parameters=[BOT, SYMBOL, SIDE, FROM, TO]))
 class FillsView(ListAPIView[Fill]):
     """Fills, the newest first."""
 
@@ -135,12 +138,12 @@ class FillsView(ListAPIView[Fill]):
         return queries.fills().filter(
             **bot_filter(self.request),
             **symbol_filter(self.request),
-            **choice_filter(self.request, "side", ["BUY", "SELL"]),
+            **choice_filter(self.request, "side", Side.values),
             **time_filter(self.request, "at"),
         )
 
 
-@extend_schema_view(get=extend_schema(parameters=[BOT, SYMBOL, FROM, TO]))
+@extend_schema_view(get=extend_schema(parameters=[BOT, SYMBOL, OPEN_OR_CLOSED, FROM, TO]))
 class TradesView(ListAPIView[Trade]):
     """Round trips, the newest first."""
 

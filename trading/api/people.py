@@ -109,6 +109,8 @@ class MeView(APIView):
 
 
 class TokensView(ListAPIView[ApiToken]):
+    """One's own tokens, the newest first."""
+
     permission_classes = (access.MayView,)
     serializer_class = TokenSerializer
     shown_once = ("token",)
