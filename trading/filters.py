@@ -78,7 +78,6 @@ class JobFilter(Filter):
 
 
 class DecisionFilter(Filter):
-    lookups: ClassVar[dict[str, str]] = {"action": "action"}
     action = _any_of(
         [(value, value.capitalize()) for value in DecisionRecord.Action.values], "action"
     )

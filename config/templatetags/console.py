@@ -187,11 +187,16 @@ def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; decorative unless it gets a label."""
     if label:
         return format_html(
-            '<svg class="icon" role="img" aria-label="{}"><use href="#i-{}"></use></svg>',
+            '<svg class="icon" width="16" height="16" role="img" aria-label="{}">'
+            '<use href="#i-{}"></use></svg>',
             label,
             name,
         )
-    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"></use></svg>', name)
+    return format_html(
+        '<svg class="icon" width="16" height="16" aria-hidden="true">'
+        '<use href="#i-{}"></use></svg>',
+        name,
+    )
 
 
 @register.simple_tag
@@ -224,12 +229,6 @@ def spark_points(values: Sequence[float]) -> str:
 def dashed(symbol_name: str) -> str:
     """BTC/USDT as a URL writes it."""
     return symbol_name.replace("/", "-")
-
-
-@register.filter
-def get(mapping: Mapping[Any, Any], key: Any) -> Any:
-    """`mapping[key]`, or None."""
-    return mapping.get(key)
 
 
 @register.filter

@@ -105,10 +105,11 @@ def test_the_chart_marks_fills_from_a_moment_on(viewer: Client, bot: Bot) -> Non
 
 
 def test_the_curve_has_one_point_a_second_at_most(viewer: Client, bot: Bot) -> None:
-    points = json.loads(viewer.get(f"/charts/equity/{bot.pk}/").content)["points"]
-    times = [ms for ms, _, _ in points]
+    curve = json.loads(viewer.get(f"/charts/equity/{bot.pk}/").content)
+    times = [ms for ms, _, _ in curve["points"]]
 
     assert times
+    assert curve["start"] == 10_000
     assert times == sorted(set(times))
     assert all(ms % 1000 == 0 for ms in times)
 

@@ -149,4 +149,3 @@ def test_an_icon_is_decoration_unless_it_is_named() -> None:
 def test_words_from_names() -> None:
     assert console.titled("order.filled") == "Order filled"
     assert console.dashed("BTC/USDT") == "BTC-USDT"
-    assert console.get({"a": 1}, "b") is None

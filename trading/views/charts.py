@@ -21,11 +21,16 @@ MOST_CANDLES = 5000
 @require_GET
 @permission_required(access.VIEW, raise_exception=True)
 def equity_points(request: Request, bot_id: int | None = None) -> HttpResponse:
-    """`{"points": [[ms, equity, drawdown], ...]}` of one bot, or of all live ones together."""
+    """`{"start", "points": [[ms, equity, drawdown], ...]}` of one bot, or of all live ones.
+
+    `start` is the cash that it began with, which gains and losses are counted from.
+    """
     curve = queries.equity_curve(bot_id)
     points = {clock.to_ms(point.at) // 1000 * 1000: point for point in curve}
     rows = [[ms, point.equity, point.drawdown] for ms, point in points.items()]
-    return json_response(to_json({"points": rows}))
+    now = queries.portfolio_now(bot_id)
+    start = None if now.equity is None or now.pnl is None else float(now.equity - now.pnl)
+    return json_response(to_json({"start": start, "points": rows}))
 
 
 @require_GET

@@ -265,7 +265,7 @@ class CandleChart extends HTMLElement {
         position: side === "BUY" ? "belowBar" : "aboveBar",
         shape: side === "BUY" ? "arrowUp" : "arrowDown",
         color: color(side === "BUY" ? "--up" : "--down"),
-        size: 1.1,
+        size: 1.6,
       })),
     );
   }

@@ -78,7 +78,9 @@ class EquityChart extends HTMLElement {
     this.reading = true;
     try {
       const before = this.points.length;
-      this.points = (await readJson(this.getAttribute("src"))).points;
+      const { start, points } = await readJson(this.getAttribute("src"));
+      this.points = points;
+      this.start = start ?? points[0]?.[1] ?? 0;
       this.message.textContent = this.points.length < 2 ? "The curve begins with the first snapshots of a running bot." : "";
       this.draw();
       if (before !== this.points.length && !this.touched) this.chart.timeScale().fitContent();
@@ -91,8 +93,7 @@ class EquityChart extends HTMLElement {
   }
 
   draw() {
-    const start = this.points[0]?.[1] ?? 0;
-    this.equity.applyOptions({ baseValue: { type: "price", price: start } });
+    this.equity.applyOptions({ baseValue: { type: "price", price: this.start } });
     this.equity.setData(this.points.map(([ms, value]) => ({ time: ms / 1000, value })));
     this.drawdown.setData(this.points.map(([ms, , value]) => ({ time: ms / 1000, value: -value })));
     this.describe();
@@ -124,10 +125,9 @@ class EquityChart extends HTMLElement {
       this.legend.replaceChildren();
       return;
     }
-    const start = this.points[0][1];
     const facts = [
       ["Equity", `${fixed(point[1], 2)} ${this.getAttribute("unit") ?? ""}`],
-      ["Since start", signedPercent(start ? point[1] / start - 1 : null)],
+      ["Since start", signedPercent(this.start ? point[1] / this.start - 1 : null)],
       ["Drawdown", signedPercent(-point[2])],
     ];
     this.legend.replaceChildren(...facts.map(([name, value]) => fact(name, value)));
