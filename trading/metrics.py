@@ -130,37 +130,31 @@ def _daily_metrics(daily: Sequence[float]) -> list[Metric]:
 def _trade_metrics(trades: Sequence[ClosedTrade]) -> list[Metric]:
     n = len(trades)
     missing = "" if n >= MIN_TRADES else f"{n} of {MIN_TRADES} closed trades"
-    wins = [trade.pnl for trade in trades if trade.pnl > 0]
-    losses = [-trade.pnl for trade in trades if trade.pnl < 0]
-    rate = len(wins) / n if not missing else None
-    factor = sum(wins) / sum(losses) if losses and not missing else None
-    expectancy = sum(trade.pnl for trade in trades) / n if not missing else None
-    held = sum(trade.held_s for trade in trades) / n if not missing else None
-    no_factor = missing or ("" if losses else "no losing trade")
     fees = sum(trade.fees for trade in trades)
+    measured = _trade_values(trades) if not missing else (None, None, None, None)
+    rate, factor, expectancy, held = measured
+    no_factor = missing or ("" if factor is not None else "no losing trade")
+    wins_to_losses = "sum of wins / sum of losses"
+    a_trade, mean = "quote a trade", "mean pnl after fees"
     return [
         Metric("win_rate", "Win rate", "fraction", "winning / closed trades", n, rate, missing),
-        Metric(
-            "profit_factor",
-            "Profit factor",
-            "1",
-            "sum of wins / sum of losses",
-            n,
-            factor,
-            no_factor,
-        ),
-        Metric(
-            "expectancy",
-            "Expectancy",
-            "quote a trade",
-            "mean pnl after fees",
-            n,
-            expectancy,
-            missing,
-        ),
+        Metric("profit_factor", "Profit factor", "1", wins_to_losses, n, factor, no_factor),
+        Metric("expectancy", "Expectancy", a_trade, mean, n, expectancy, missing),
         Metric("holding_s", "Average holding", "s", "mean(closed - opened)", n, held, missing),
         Metric("fees", "Fees", "quote", "sum over closed trades", n, fees if n else 0.0),
     ]
+
+
+def _trade_values(
+    trades: Sequence[ClosedTrade],
+) -> tuple[float, float | None, float, float]:
+    """Win rate, profit factor (None without a loss), expectancy, average holding in seconds."""
+    n = len(trades)
+    wins = [trade.pnl for trade in trades if trade.pnl > 0]
+    losses = [-trade.pnl for trade in trades if trade.pnl < 0]
+    factor = sum(wins) / sum(losses) if losses else None
+    expectancy = sum(trade.pnl for trade in trades) / n
+    return len(wins) / n, factor, expectancy, sum(trade.held_s for trade in trades) / n
 
 
 def _deviation(values: Sequence[float], mean: float) -> float:

@@ -23,7 +23,7 @@ from trading.errors import ReasonRequired, ResumeNotAllowed, SystemHalted
 from trading.models import AuditEvent, Bot, DecisionRecord, Fill, HaltRequest, Job, SystemState
 from trading.models.orders import Order
 from trading.order_state import OrderStatus
-from trading.services import _cycle
+from trading.services import _replay
 from trading.services._system import claim_denial
 
 pytestmark = pytest.mark.django_db
@@ -115,9 +115,9 @@ def test_a_cycle_under_way_at_a_stop_decides_and_fills_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bot = make_replay(rows=bars([100.0] * 40, volume=10))
-    monkeypatch.setattr(_cycle, "COMMIT_EVERY", 1)
+    monkeypatch.setattr(_replay, "COMMIT_EVERY", 1)
     seen = 0
-    real = _cycle._replay_tick
+    real = _replay._replay_tick
 
     def tick(*args: object) -> None:
         nonlocal seen
@@ -126,7 +126,7 @@ def test_a_cycle_under_way_at_a_stop_decides_and_fills_nothing_more(
             stop()
         real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_cycle, "_replay_tick", tick)
+    monkeypatch.setattr(_replay, "_replay_tick", tick)
 
     assert not services.run_bot(bot_id=bot.pk, now=NOW, quote_for=no_quotes)
 

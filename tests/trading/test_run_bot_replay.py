@@ -29,7 +29,7 @@ from trading import services
 from trading.models import Bot, DecisionRecord, Fill, Order, PortfolioSnapshot, Position, Trade
 from trading.models.bots import BotSymbol
 from trading.order_state import OrderStatus
-from trading.services import _cycle, _tape
+from trading.services import _replay, _tape
 
 pytestmark = pytest.mark.django_db
 
@@ -152,7 +152,7 @@ def test_neither_chunks_nor_commits_nor_slices_change_what_happens(
 ) -> None:
     expected = run(make_replay(UP_AND_DOWN * 2, strategy="sma_cross", params=QUICK))
     monkeypatch.setattr(_tape, "CHUNK", chunk)
-    monkeypatch.setattr(_cycle, "COMMIT_EVERY", commit)
+    monkeypatch.setattr(_replay, "COMMIT_EVERY", commit)
 
     bot = make_replay(UP_AND_DOWN * 2, strategy="sma_cross", params=QUICK)
     run(bot, budget_s=0)
@@ -204,7 +204,7 @@ def test_a_bot_of_two_symbols_splits_its_cash() -> None:
 def test_equity_of_a_symbol_in_a_hole_is_counted_at_its_last_close(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_cycle, "SNAPSHOT_MS", BAR_MS)
+    monkeypatch.setattr(_replay, "SNAPSHOT_MS", BAR_MS)
     one, other = make_symbol("BTC/USDT"), make_symbol("ETH/USDT")
     make_candles(one, bars([100.0, 100, 200, 200, 200, 200], skip=(4,)))
     end = make_candles(other, bars([100.0] * 6))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from config import clock
 from marketdata import store
 from marketdata.exchanges import exchange_for
-from marketdata.models import Symbol
+from marketdata.models import Circuit, Symbol
 from marketdata.services import sync_symbols
 from tests.trading.factories import BAR_MS, NOW, later, make_replay, make_symbol, make_user, run
 from trading import services
@@ -108,3 +110,20 @@ def test_the_job_of_a_replay_shows_how_far_it_is() -> None:
     run(bot, now=later(601))
     job.refresh_from_db()
     assert (job.status, job.progress) == (Job.Status.DONE, 100)
+
+
+def test_a_backfill_waits_for_an_exchange_that_is_away() -> None:
+    job = backfill(make_symbol(exchange="binance"))
+    Circuit.objects.create(
+        exchange="binance",
+        state=Circuit.State.OPEN,
+        retry_at=clock.now() + timedelta(minutes=5),
+        changed_at=NOW,
+    )
+
+    assert not services.run_job(job_id=job.pk, now=NOW)
+
+    job.refresh_from_db()
+    assert job.status == Job.Status.RUNNING
+    assert "Waiting for the exchange" in job.message
+    assert services.tick(process="beat", now=NOW + timedelta(seconds=61)).jobs == [job.pk]

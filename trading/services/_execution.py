@@ -203,18 +203,7 @@ def protect(
     qty, denial = size(Wanted("SELL", hit.reason), books, lane, account)
     if denial:
         return False
-    decision = DecisionRecord(
-        bot=books.bot,
-        symbol=lane.symbol,
-        timeframe=books.bot.timeframe,
-        candle_close_ms=close_ms,
-        action=DecisionRecord.Action.EXIT,
-        reason=hit.reason,
-        detail=f"level {hit.level:f}"[:200],
-        target=0.0,
-        price=float(hit.level),
-        decided_at=now,
-    )
+    decision = _protective_exit(books, lane, hit, close_ms, now)
     books.decide(lane, decision)
     tick = lane.filters.price_tick
     price = costs.floor_to(hit.level, tick) if hit.stop else costs.ceil_to(hit.level, tick)
@@ -230,6 +219,23 @@ def protect(
     )
     match_orders(books=books, lane=lane, market=market, now=now)
     return True
+
+
+def _protective_exit(
+    books: Books, lane: Lane, hit: ExitHit, close_ms: int, now: datetime
+) -> DecisionRecord:
+    return DecisionRecord(
+        bot=books.bot,
+        symbol=lane.symbol,
+        timeframe=books.bot.timeframe,
+        candle_close_ms=close_ms,
+        action=DecisionRecord.Action.EXIT,
+        reason=hit.reason,
+        detail=f"level {hit.level:f}"[:200],
+        target=0.0,
+        price=float(hit.level),
+        decided_at=now,
+    )
 
 
 def _match(order: Order, books: Books, lane: Lane, market: Market, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from marketdata import services as marketdata_services
+from marketdata.errors import ExchangeUnavailable
 from marketdata.exchanges import exchange_for
 from marketdata.indicators import Spec
 from marketdata.models import Symbol
@@ -87,6 +88,12 @@ def run_job(*, job_id: int, now: datetime) -> bool:
         return False
     try:
         return not _backfill_slice(job, now)
+    except ExchangeUnavailable as error:
+        # Left running: a tick takes an idle job up again after a minute, where it was.
+        message = f"Waiting for the exchange: {error.detail}"
+        job.refresh_from_db()
+        update_job(job=job, status=Status.RUNNING, progress=job.progress, message=message, now=now)
+        return False
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         update_job(job=job, status=Status.FAILED, progress=job.progress, message=message, now=now)

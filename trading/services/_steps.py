@@ -1,0 +1,121 @@
+"""What a closed candle leads to, live and in a replay alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from trading.decisions import Wanted, decide
+from trading.exits import check_exits
+from trading.models import DecisionRecord
+from trading.models.orders import Order
+from trading.order_state import OrderStatus
+from trading.paper_market import Market
+from trading.reasons import Reason
+from trading.services._books import Books, Lane
+from trading.services._execution import (
+    account_of,
+    protect,
+    send_intent,
+    size,
+    withdraw_overtaken,
+)
+from trading.services._orders import resume_order
+from trading.services._tape import Step
+
+Action = DecisionRecord.Action
+
+
+def decide_step(books: Books, step: Step, now: datetime, *, price_age_s: float) -> None:
+    """The decision record of one closed candle, and its order if there is one to send."""
+    if step.warm and step.target <= 0:
+        withdraw_overtaken(books=books, lane=step.lane, now=now, stop=False)
+    wanted = _wanted(books, step)
+    if wanted.side is None:
+        books.decide(step.lane, decision_of(books, step, wanted, now))
+        return
+    account = account_of(books, step.lane, price_age_s=price_age_s, at_ms=step.close_ms)
+    qty, denial = size(wanted, books, step.lane, account)
+    if denial:
+        books.decide(step.lane, decision_of(books, step, wanted, now, denial=denial))
+        return
+    decision = decision_of(books, step, wanted, now)
+    books.decide(step.lane, decision)
+    send_intent(books=books, lane=step.lane, decision=decision, side=wanted.side, qty=qty, now=now)
+
+
+def _wanted(books: Books, step: Step) -> Wanted:
+    if not step.warm:
+        return Wanted(None, Reason.WARMUP)
+    lane = step.lane
+    return decide(
+        target=step.target,
+        equity=books.equity if step.target > 0 else Decimal(0),
+        share=Decimal(1) / len(books.lanes),
+        held_value=lane.value if lane.holding.qty >= lane.filters.qty_step else Decimal(0),
+        pending=any(_is_own(order) for order in lane.orders),
+        mode=books.knobs.position_mode,
+    )
+
+
+def _is_own(order: Order) -> bool:
+    """The bot waits for its own orders; those of a person only count in the risk rules."""
+    return order.intent.reason != Reason.MANUAL
+
+
+def decision_of(
+    books: Books, step: Step, wanted: Wanted, now: datetime, *, denial: str | None = None
+) -> DecisionRecord:
+    action = {"BUY": Action.ENTER, "SELL": Action.EXIT, None: Action.HOLD}[wanted.side]
+    return DecisionRecord(
+        bot=books.bot,
+        symbol=step.lane.symbol,
+        timeframe=books.bot.timeframe,
+        candle_close_ms=step.close_ms,
+        action=Action.DENIED if denial else action,
+        reason=denial or wanted.reason,
+        detail=f"wanted {wanted.side} ({wanted.reason})" if denial else "",
+        target=None if math.isnan(step.target) else step.target,
+        price=float(step.bars.close[step.index]),
+        decided_at=now,
+    )
+
+
+def protect_lane(books: Books, lane: Lane, market: Market, close_ms: int, now: datetime) -> None:
+    if not books.exits.declared or lane.holding.qty < lane.filters.qty_step:
+        return
+    if any(_leaves(order) for order in lane.orders):
+        return
+    hit = check_exits(
+        exits=books.exits,
+        entry_price=lane.holding.entry_price,
+        high_since_entry=lane.high_since_entry,
+        market=market,
+    )
+    if hit is not None and (hit.stop or not any(order.side == "SELL" for order in lane.orders)):
+        withdraw_overtaken(books=books, lane=lane, now=now, stop=hit.stop)
+        protect(books=books, lane=lane, hit=hit, close_ms=close_ms, market=market, now=now)
+
+
+def _leaves(order: Order) -> bool:
+    """Whether the bot is on its way out already; a resting profit target may wait for ever."""
+    return order.side == "SELL" and order.type != "LIMIT"
+
+
+def close_tick(books: Books, *, at_ms: int, every_ms: int) -> None:
+    books.mark(at_ms=at_ms)
+    if at_ms >= books.bot.next_snapshot_ms:
+        books.snapshot(at_ms=at_ms, every_ms=every_ms)
+
+
+def resume_orders(books: Books, now: datetime) -> None:
+    """What a dead worker left: the lease is ours, so its orders may be looked up at once."""
+    left = {OrderStatus.NEW, OrderStatus.SUBMITTING, OrderStatus.UNKNOWN}
+    orders: Iterator[Order] = (order for lane in books.lanes for order in lane.orders)
+    stranded = [order for order in orders if order.status in left]
+    for order in stranded:
+        resume_order(order, now=now)
+    if stranded:
+        books.reload()
