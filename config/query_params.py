@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import TypeVar
 
 from rest_framework.exceptions import ValidationError
 
 from config.clock import to_ms
 
 Params = Mapping[str, str]
-T = TypeVar("T")
 
 _LATEST_MS = 253_402_300_799_999  # the last instant of the year 9999
 
@@ -92,14 +89,3 @@ def comma_list(params: Params, name: str, *, at_most: int = 200) -> list[str]:
     if len(parts) > at_most:
         raise ValidationError({name: [f"At most {at_most} at once."]})
     return list(dict.fromkeys(parts))
-
-
-def decimal_number(value: str, name: str) -> Decimal:
-    """A finite decimal from text."""
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValidationError({name: ["Must be a number."]}) from None
-    if not number.is_finite():
-        raise ValidationError({name: ["Must be a finite number."]})
-    return number

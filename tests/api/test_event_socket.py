@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from config.bus import EVENTS_GROUP
+from config.streams import Mailbox
 from config.websocket_auth import CallerMiddleware
 from tests.api.factories import Api, make_ready_bot, make_user
 from tests.api.sockets import Listener, browsing, listening
@@ -190,3 +192,19 @@ def test_an_event_belongs_to_its_name_its_area_and_its_subjects() -> None:
         "jobs",
         "job:3",
     }
+
+
+async def test_a_slow_listener_is_told_what_it_missed() -> None:
+    consumer, heard = EventConsumer(), []
+
+    async def push(name: str, data: dict[str, Any]) -> None:
+        heard.append((name, data))
+
+    consumer.push, consumer.mailbox = push, Mailbox(size=1)
+    for number in range(3):
+        consumer.mailbox.put(event("order.changed", order_id=number))
+    delivering = asyncio.create_task(consumer._deliver())
+    await asyncio.sleep(0.05)
+    delivering.cancel()
+
+    assert heard == [("stream.lagged", {"dropped": 2}), ("order.changed", {"order_id": 2})]

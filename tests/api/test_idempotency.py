@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 
 from config import clock
-from config.idempotency import LOCK_FOR
+from config.idempotency import LOCK_FOR, IdempotencyMiddleware
 from tests.api.factories import Api, make_api, make_bot, make_ready_bot, make_symbol
 from tests.conftest import AsgiServer
 from trading import access
@@ -178,3 +180,15 @@ def test_a_bug_rolls_the_work_back_and_frees_the_key(
 
     assert (answer.status_code, Bot.objects.count()) == (500, 0)
     assert operator.post("bots", BOT, key="k1").status_code == 201
+
+
+def test_whatever_breaks_underneath_the_key_is_free_again(operator: Api) -> None:
+    def broken(request: HttpRequest) -> HttpResponse:
+        raise RuntimeError("not even an answer")
+
+    headers = {"Authorization": f"Bearer {operator.secret}", "Idempotency-Key": "k1"}
+    request = RequestFactory().post("/api/v1/bots", headers=headers)
+    with pytest.raises(RuntimeError):
+        IdempotencyMiddleware(broken)(request)
+
+    assert not IdempotencyKey.objects.exists()
