@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -195,12 +196,14 @@ def test_an_event_belongs_to_its_name_its_area_and_its_subjects() -> None:
 
 
 async def test_a_slow_listener_is_told_what_it_missed() -> None:
-    consumer, heard = EventConsumer(), []
+    heard: list[tuple[str, Any]] = []
 
-    async def push(name: str, data: dict[str, Any]) -> None:
-        heard.append((name, data))
+    class Recorder(EventConsumer):
+        async def push(self, event: str, data: Mapping[str, Any]) -> None:
+            heard.append((event, data))
 
-    consumer.push, consumer.mailbox = push, Mailbox(size=1)
+    consumer = Recorder()
+    consumer.mailbox = Mailbox(size=1)
     for number in range(3):
         consumer.mailbox.put(event("order.changed", order_id=number))
     delivering = asyncio.create_task(consumer._deliver())
