@@ -44,7 +44,7 @@ static() {
 
 tests() {
   # Five at most: each takes three of a Redis's sixteen databases.
-  step "Tests" python -m pytest -q -n auto --maxprocesses 5 -m "not browser" ${coverage[@]+"${coverage[@]}"}
+  step "Tests" python -m pytest -q -rs -n auto --maxprocesses 5 -m "not browser" ${coverage[@]+"${coverage[@]}"}
   if chromium >/dev/null; then
     step "Browser tests" python -m pytest -q -m browser
   else
