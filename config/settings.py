@@ -234,6 +234,11 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "trading.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "thin-snapshots": {
+        "task": "trading.tasks.thin_snapshots",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
 }
 
 LOGGING_CONFIG = None

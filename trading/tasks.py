@@ -40,6 +40,11 @@ def sweep_orders(**_: Any) -> None:
     services.sweep_orders(now=clock.now())
 
 
+@shared_task
+def thin_snapshots(**_: Any) -> None:
+    services.thin_snapshots(now=clock.now())
+
+
 def send_hints(hints: services.Hints) -> None:
     """Tell the workers; a bus that is away is no reason to stop ticking."""
     for bot_id in hints.bots:

@@ -1,13 +1,11 @@
 """Reads of trading that more than one door needs; rows or frozen values, never a write."""
 
 from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
+from trading.queries._equity import EquityPoint, equity_curve, performance
 from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
 from trading.queries._portfolio import (
-    EquityPoint,
     PortfolioView,
     PositionView,
-    equity_curve,
-    performance,
     portfolio_now,
     positions_now,
 )

@@ -38,7 +38,8 @@ def bot_cards(*, bot_id: int | None = None) -> list[BotCard]:
         newest_decision=Subquery(decided.values("pk")[:1]),
         newest_snapshot=Subquery(measured.values("pk")[:1]),
     )
-    rows = list(bots if bot_id is None else bots.filter(pk=bot_id))
+    # A grouped query drops the model's own ordering.
+    rows = list((bots if bot_id is None else bots.filter(pk=bot_id)).order_by("pk"))
     decisions = DecisionRecord.objects.select_related("symbol").in_bulk(
         [row.newest_decision for row in rows if row.newest_decision]
     )

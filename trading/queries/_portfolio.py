@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q
 
 from config import clock
 from marketdata import store
 from marketdata.models import Symbol
 from marketdata.quotes import Quote, get_quotes
-from trading import metrics
-from trading.models import Bot, PortfolioSnapshot, Position, Trade
+from trading.models import PortfolioSnapshot, Position
+from trading.queries._equity import equity_curve, snapshots
 
 ZERO = Decimal(0)
 
@@ -31,17 +30,6 @@ class PortfolioView:
     at: datetime | None
     prices: dict[str, float]
     bots: int
-
-
-@dataclass(frozen=True, slots=True)
-class EquityPoint:
-    """One moment of an equity curve; `drawdown` is a fraction below the peak so far."""
-
-    at: datetime
-    equity: float
-    cash: float
-    positions_value: float
-    drawdown: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +53,12 @@ class PositionView:
 def portfolio_now(bot_id: int | None = None) -> PortfolioView:
     """The newest snapshot of one bot, or of all paper bots on live data added up.
 
-    A replay's past market time doesn't belong into a sum of now, so it isn't in it.
+    The drawdown of the sum is the equity curve's, so that a page shows one number.
     """
     newest = _newest_snapshots(bot_id)
     if not newest:
         return PortfolioView(None, None, None, None, None, None, {}, 0)
     equity = sum((row.equity for row in newest), ZERO)
-    peak = sum((max(row.bot.peak_equity, row.equity) for row in newest), ZERO)
     prices: dict[str, float] = {}
     for row in newest:
         prices.update(row.prices)
@@ -80,32 +67,11 @@ def portfolio_now(bot_id: int | None = None) -> PortfolioView:
         cash=sum((row.cash for row in newest), ZERO),
         positions_value=sum((row.positions_value for row in newest), ZERO),
         pnl=equity - sum((row.bot.starting_cash for row in newest), ZERO),
-        drawdown=float((peak - equity) / peak) if peak > 0 else None,
+        drawdown=newest[0].drawdown if bot_id is not None else equity_curve()[-1].drawdown,
         at=max(row.at for row in newest),
         prices=prices,
         bots=len(newest),
     )
-
-
-def equity_curve(
-    bot_id: int | None = None,
-    *,
-    from_ms: int | None = None,
-    to_ms: int | None = None,
-    points: int = 800,
-) -> list[EquityPoint]:
-    """At most about `points` moments, evenly thinned; the last one is always there.
-
-    For all bots each moment adds every live bot's newest equity up to then.
-    """
-    rows = _snapshots(bot_id)
-    if from_ms is not None:
-        rows = rows.filter(at__gte=clock.from_ms(from_ms))
-    if to_ms is not None:
-        rows = rows.filter(at__lt=clock.from_ms(to_ms))
-    values = list(rows.order_by("at").values_list("bot_id", "at", "equity", "cash"))
-    start = {} if bot_id else dict(_starting_cash())
-    return _thinned(_curve(values, start), points)
 
 
 def positions_now(bot_id: int | None = None) -> list[PositionView]:
@@ -120,65 +86,12 @@ def positions_now(bot_id: int | None = None) -> list[PositionView]:
     return sorted(views, key=lambda view: not view.qty)
 
 
-def performance(bot_id: int | None = None) -> metrics.Performance:
-    """The metric set of one bot, or of all live bots together."""
-    curve = [(clock.to_ms(point.at), point.equity) for point in equity_curve(bot_id, points=10**9)]
-    closed = Trade.objects.filter(status=Trade.Status.CLOSED)
-    if bot_id is None:
-        closed = closed.filter(bot__source=Bot.Source.LIVE_FEED)
-    else:
-        closed = closed.filter(bot_id=bot_id)
-    trades = [
-        metrics.ClosedTrade(float(pnl), float(fees), (closed_at - opened_at).total_seconds())
-        for pnl, fees, closed_at, opened_at in closed.order_by("closed_at").values_list(
-            "pnl", "fees", "closed_at", "opened_at"
-        )
-        if pnl is not None and closed_at is not None
-    ]
-    return metrics.measure(curve=curve, trades=trades)
-
-
-def _snapshots(bot_id: int | None) -> QuerySet[PortfolioSnapshot]:
-    if bot_id is not None:
-        return PortfolioSnapshot.objects.filter(bot_id=bot_id)
-    return PortfolioSnapshot.objects.filter(bot__source=Bot.Source.LIVE_FEED)
-
-
 def _newest_snapshots(bot_id: int | None) -> list[PortfolioSnapshot]:
-    rows = _snapshots(bot_id).values("bot_id").annotate(newest=Max("at"))
+    rows = snapshots(bot_id).values("bot_id").annotate(newest=Max("at"))
     wanted = Q(pk__in=[])
     for row in rows:
         wanted |= Q(bot_id=row["bot_id"], at=row["newest"])
     return list(PortfolioSnapshot.objects.filter(wanted).select_related("bot"))
-
-
-def _starting_cash() -> Iterable[tuple[int, Decimal]]:
-    """Of bots that have a curve: one that starts later was cash before."""
-    rows = Bot.objects.filter(source=Bot.Source.LIVE_FEED, snapshots__isnull=False).distinct()
-    return rows.values_list("pk", "starting_cash")
-
-
-def _curve(
-    values: list[tuple[int, datetime, Decimal, Decimal]], start: dict[int, Decimal]
-) -> list[EquityPoint]:
-    equity = {bot: float(cash) for bot, cash in start.items()}
-    cash = dict(equity)
-    peak, curve = 0.0, []
-    for bot, at, bot_equity, bot_cash in values:
-        equity[bot], cash[bot] = float(bot_equity), float(bot_cash)
-        total, free = sum(equity.values()), sum(cash.values())
-        peak = max(peak, total)
-        drawdown = (peak - total) / peak if peak > 0 else 0.0
-        curve.append(EquityPoint(at, total, free, total - free, drawdown))
-    return curve
-
-
-def _thinned(curve: list[EquityPoint], points: int) -> list[EquityPoint]:
-    step = max(len(curve) // max(points, 2), 1)
-    thinned = curve[::step]
-    if curve and thinned[-1] is not curve[-1]:
-        thinned.append(curve[-1])
-    return thinned
 
 
 def _position_view(row: Position, quote: Quote | None, now_ms: int) -> PositionView:

@@ -32,6 +32,7 @@ from trading.services._people import (
     sync_roles,
     use_token,
 )
+from trading.services._snapshots import thin_snapshots
 from trading.services._system import (
     StopProof,
     beat_heart,
@@ -91,6 +92,7 @@ __all__ = [
     "submit_order",
     "sweep_orders",
     "sync_roles",
+    "thin_snapshots",
     "tick",
     "update_bot",
     "use_token",
