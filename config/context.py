@@ -54,6 +54,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("trading:controls", "Controls", "controls", "c"),
             Place("trading:audit", "Audit", "audit", "a"),
             Place("trading:tokens", "Tokens", "key", "k"),
+            Place("api:docs", "API", "open", "d"),
         ),
     ),
 )
