@@ -24,7 +24,7 @@ from trading.models import AuditEvent, Bot, DecisionRecord, Fill, HaltRequest, J
 from trading.models.orders import Order
 from trading.order_state import OrderStatus
 from trading.services import _replay
-from trading.services._system import claim_denial
+from trading.services._gate import claim_denial
 
 pytestmark = pytest.mark.django_db
 

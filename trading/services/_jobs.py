@@ -22,6 +22,7 @@ from trading.errors import BotInvalid, JobNotRunning, JobUnknown
 from trading.models import Bot, Job
 from trading.services._audit import record
 from trading.services._books import Lane
+from trading.services._bots import stop_bot
 
 Status = Job.Status
 OPEN = (Status.QUEUED, Status.RUNNING)
@@ -102,8 +103,6 @@ def run_job(*, job_id: int, now: datetime) -> bool:
 
 def cancel_job(*, job_id: int, by: User | None, now: datetime) -> Job:
     """End a job where it is; what it has done stays. A bot's job stops the bot."""
-    from trading.services._bots import stop_bot
-
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         raise JobUnknown(f"There is no job {job_id}.")

@@ -26,6 +26,7 @@ from trading.models import HaltRequest, Order, OrderIntent, OrderTransition
 from trading.order_state import OrderStatus
 from trading.risk import Denial
 from trading.services._audit import record
+from trading.services._gate import claim_denial
 
 log = structlog.get_logger(__name__)
 
@@ -190,8 +191,6 @@ def filters_of(order: Order) -> Filters:
 
 def _claim(order: Order, now: datetime) -> bool:
     """NEW -> SUBMITTING on disk before a byte leaves; nothing is claimed after a stop."""
-    from trading.services._system import claim_denial
-
     with transaction.atomic(durable=True):
         if order.status != S.NEW:
             return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 
 from config import clock
@@ -16,15 +16,12 @@ from trading.errors import NotReady, ReasonRequired, ResumeNotAllowed, SystemHal
 from trading.models import Bot, HaltRequest, Heartbeat, Order, OrderTransition, SystemState
 from trading.order_state import UNRESOLVED, OrderStatus
 from trading.queries import readiness
-from trading.risk import Denial
 from trading.services import _orders
 from trading.services._audit import record
 from trading.services._bots import finish_jobs, halt_bots
 
 State = SystemState.State
 STOP_TAKES = timedelta(seconds=5)  # at most, from its halt row to its state
-_STATE = "SELECT state, epoch FROM trading_systemstate WHERE id = 1"
-_STATE_SHARED = f"{_STATE} FOR SHARE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +153,6 @@ def stop_scheduler(*, by: User, now: datetime) -> SystemState:
 def beat_heart(*, process: str, now: datetime) -> None:
     """Show that `process` does its work."""
     Heartbeat.objects.update_or_create(process=process, defaults={"at": now})
-
-
-def claim_denial(*, epoch: int) -> Denial | None:
-    """Why a claim may not commit: a standing halt, not RUNNING, or decided before a stop.
-
-    Call inside the claiming transaction: on PostgreSQL the state row is share-locked until
-    it ends, so a stop that commits later waits for it or sees it; SQLite serialises.
-    """
-    if HaltRequest.objects.filter(lifted_at=None).exists():
-        return Denial.TRADING_HALTED
-    statement = _STATE_SHARED if connection.vendor == "postgresql" else _STATE
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        row = cursor.fetchone()
-    if row is None or row[0] != State.RUNNING:
-        return Denial.TRADING_HALTED
-    return None if row[1] == epoch else Denial.EPOCH_OVER
 
 
 def _check_may_lift(by: User, reason: str) -> None:
