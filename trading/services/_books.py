@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from config import clock
 from marketdata.models import Symbol
@@ -49,6 +49,7 @@ class Lane:
     last_price: Decimal = ZERO
     price_at_ms: int = 0
     orders: list[Order] = field(default_factory=list)
+    exited_ms: int = 0  # close of the candle whose decision was a protective exit within it
     moved: bool = False
 
     @property
@@ -98,6 +99,7 @@ class Books:
             epoch=SystemState.objects.values_list("epoch", flat=True).get(pk=1),
         )
         books.reload()
+        books.recall_exits()
         return books
 
     def reload(self) -> None:
@@ -114,6 +116,15 @@ class Books:
             if position is not None:
                 _take_over(lane, position)
             lane.orders = [order for order in orders if order.symbol_id == lane.symbol.pk]
+
+    def recall_exits(self) -> None:
+        """Decisions past the cursors: protective exits of candles that hadn't closed yet."""
+        ahead = DecisionRecord.objects.filter(
+            bot=self.bot, candle_close_ms__gt=min(lane.row.decided_ms for lane in self.lanes)
+        )
+        newest = dict(ahead.values_list("symbol").annotate(Max("candle_close_ms")))
+        for lane in self.lanes:
+            lane.exited_ms = newest.get(lane.symbol.pk, 0)
 
     @property
     def equity(self) -> Decimal:
@@ -145,7 +156,19 @@ class Books:
     def decide(self, lane: Lane, decision: DecisionRecord) -> None:
         """Collect a decision and move the lane's cursor past its candle."""
         self.decisions.append(decision)
-        lane.row.decided_ms = decision.candle_close_ms
+        self.pass_by(lane, decision.candle_close_ms)
+
+    def exit_within(self, lane: Lane, decision: DecisionRecord) -> None:
+        """Collect a decision made before its candle closed: the cursor waits for the close.
+
+        A restart lives through the candle again and finds the exit where it was.
+        """
+        self.decisions.append(decision)
+        lane.exited_ms = decision.candle_close_ms
+
+    def pass_by(self, lane: Lane, close_ms: int) -> None:
+        """Move the lane's cursor past a candle."""
+        lane.row.decided_ms = close_ms
         lane.moved = True
 
     def mark(self, *, at_ms: int) -> None:

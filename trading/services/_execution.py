@@ -204,7 +204,7 @@ def protect(
     if denial:
         return False
     decision = _protective_exit(books, lane, hit, close_ms, now)
-    books.decide(lane, decision)
+    books.exit_within(lane, decision)
     tick = lane.filters.price_tick
     price = costs.floor_to(hit.level, tick) if hit.stop else costs.ceil_to(hit.level, tick)
     send_intent(
@@ -240,12 +240,12 @@ def _protective_exit(
 
 def _match(order: Order, books: Books, lane: Lane, market: Market, now: datetime) -> bool:
     """One look of the market at one order; whether the order moved."""
-    execution = _execution(order, books, lane, market)
-    if not order.rested:
-        Order.objects.filter(pk=order.pk).update(rested=True)
-        order.rested = True
+    taken = _taken_since(order, Timeframe(books.bot.timeframe).floor(market.at_ms))
+    execution = _execution(order, books, lane, market, taken)
     if execution is None:
-        return _give_up(order, books, lane, market, now)
+        _note_rested(order)
+        # What took its share of this bar had its look: a restart may look again.
+        return False if taken else _give_up(order, books, lane, market, now)
     report = FillReport(
         exchange_fill_id=f"{order.client_order_id}:{market.at_ms}",
         qty=execution.qty,
@@ -258,15 +258,25 @@ def _match(order: Order, books: Books, lane: Lane, market: Market, now: datetime
     with transaction.atomic():
         # With the cursor, so that a restart doesn't live again through what was before the
         # fill, and under the fence, so that a worker that lost the bot fills nothing.
+        books.bot.next_snapshot_ms = 0  # a fill is worth a point on the curve
         books.commit(now=now)
         row = Order.objects.select_for_update().get(pk=order.pk)
         if row.status not in WORKING:
             return True  # canceled meanwhile
+        _note_rested(order)
         return bool(apply_fills(order=order, reports=[report], now=now))
 
 
-def _execution(order: Order, books: Books, lane: Lane, market: Market) -> Execution | None:
-    bar_ms = Timeframe(books.bot.timeframe).ms
+def _note_rested(order: Order) -> None:
+    """The market has seen it on the book; with its first fill, if it has one, or without."""
+    if not order.rested:
+        Order.objects.filter(pk=order.pk).update(rested=True)
+        order.rested = True
+
+
+def _execution(
+    order: Order, books: Books, lane: Lane, market: Market, taken: Decimal
+) -> Execution | None:
     remaining = order.qty - order.filled_qty
     if order.side == "SELL":
         remaining = min(remaining, costs.floor_to(lane.holding.qty, lane.filters.qty_step))
@@ -284,7 +294,7 @@ def _execution(order: Order, books: Books, lane: Lane, market: Market) -> Execut
         terms=books.terms,
         filters=lane.filters,
         buying_power=books.bot.cash,
-        already=_taken_since(order, market.at_ms - market.at_ms % bar_ms),
+        already=taken,
     )
 
 

@@ -102,7 +102,7 @@ def _trade_quote(books: Books, lane: Lane, quote: Quote, now: datetime) -> None:
         return
     timeframe = Timeframe(books.bot.timeframe)
     close_ms = timeframe.floor(quote.at_ms) + timeframe.ms
-    if lane.row.decided_ms < close_ms:
+    if max(lane.row.decided_ms, lane.exited_ms) < close_ms:
         protect_lane(books, lane, market, close_ms, now)
     lane.high_since_entry = max(lane.high_since_entry, market.high)
     lane.moved = lane.moved or bool(lane.holding.qty)

@@ -62,8 +62,7 @@ def _replay_bar(books: Books, step: Step, now: datetime) -> None:
     lane = step.lane
     if lane.orders or lane.holding.qty:
         market = _bar_market(step)
-        if lane.orders and match_orders(books=books, lane=lane, market=market, now=now):
-            books.bot.next_snapshot_ms = 0  # a fill is worth a point on the curve
+        match_orders(books=books, lane=lane, market=market, now=now)
         protect_lane(books, lane, market, step.close_ms, now)
         lane.high_since_entry = max(lane.high_since_entry, market.high)
         lane.moved = True

@@ -30,6 +30,9 @@ Action = DecisionRecord.Action
 
 def decide_step(books: Books, step: Step, now: datetime, *, price_age_s: float) -> None:
     """The decision record of one closed candle, and its order if there is one to send."""
+    if step.lane.exited_ms == step.close_ms:
+        books.pass_by(step.lane, step.close_ms)  # decided already, within the candle
+        return
     if step.warm and step.target <= 0:
         withdraw_overtaken(books=books, lane=step.lane, now=now, stop=False)
     wanted = _wanted(books, step)
@@ -50,6 +53,8 @@ def _wanted(books: Books, step: Step) -> Wanted:
     if not step.warm:
         return Wanted(None, Reason.WARMUP)
     lane = step.lane
+    if lane.exited_ms > step.close_ms:
+        return Wanted(None, Reason.MISSED)  # it came after an exit in the candle after it
     return decide(
         target=step.target,
         equity=books.equity if step.target > 0 else Decimal(0),
