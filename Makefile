@@ -16,26 +16,26 @@ run: $(VENV)/.run ## start everything; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up
 
 test: $(VENV)/.all ## format, lint, types, import contracts, migrations, all tests
-	@exec tools/test.sh static tests
+	@exec .ci/test.sh static tests
 
 check: $(VENV)/.all ## the static half of `make test`
-	@exec tools/test.sh static
+	@exec .ci/test.sh static
 
 test-only: $(VENV)/.all ## the tests of `make test`; COVERAGE=1 measures what they reach
-	@exec tools/test.sh tests
+	@exec .ci/test.sh tests
 
 format: $(VENV)/.all ## format and sort the sources
 	@$(BIN)/ruff check -q --fix --select I . && $(BIN)/ruff format .
 
 lock: ## pin requirements/ again from pyproject.toml (ARGS=--upgrade for newer versions)
-	@exec tools/lock.sh $(ARGS)
+	@exec .ci/lock.sh $(ARGS)
 
 clean: ## remove .venv and caches; what is in var/ stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.run: requirements/run.txt
-	@tools/bootstrap.sh run
+	@.ci/bootstrap.sh run
 
 $(VENV)/.all: requirements/all.txt
-	@tools/bootstrap.sh all
+	@.ci/bootstrap.sh all
