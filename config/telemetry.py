@@ -57,6 +57,30 @@ class CorrelationMiddleware:
         return response
 
 
+class LossInOneLine(logging.Filter):
+    """A store that went away is news, not a defect: its traceback would tell nobody anything."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(record.msg, str) and _is_loss(error):
+            record.msg = f"{record.getMessage()} ({error})"
+            record.args = None
+            record.exc_info = None
+        return True
+
+
+def _is_loss(error: BaseException | None) -> bool:
+    """By name, so that no client has to be imported for it."""
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    kind = type(error)
+    return kind.__module__.split(".")[0] in {"kombu", "redis"} and kind.__name__ in {
+        "ConnectionError",
+        "OperationalError",
+        "TimeoutError",
+    }
+
+
 def configure_logging(*, level: str, fmt: str) -> None:
     """One line per event: coloured for people, JSON for machines."""
     shared: list[Any] = [
@@ -94,7 +118,14 @@ def _logging(*, level: str, shared: list[Any], renderer: Any) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"loss": {"()": LossInOneLine}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["loss"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # At DEBUG ccxt logs the API key header and the signature.
