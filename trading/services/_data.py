@@ -14,7 +14,6 @@ from trading.services._audit import record
 
 
 @transaction.atomic
-@transaction.atomic
 def retry_dead_letter(*, letter_id: int, by: User | None, now: datetime) -> DeadLetter:
     """Try once more to store what could not be stored."""
     try:
