@@ -116,6 +116,8 @@ def _mark(row: Position, quote: Quote | None) -> Decimal | None:
     """A live bot's price is the quote; a replay's is the candle it has reached."""
     if not row.bot.is_replay:
         return None if quote is None else Decimal(repr(quote.last))
-    cursor = row.bot.botsymbol_set.filter(symbol=row.symbol).values_list("decided_ms", flat=True)
-    bars = store.load_bars(row.symbol_id, row.bot.timeframe, to_ms=cursor.get(), limit=1)
+    lane = row.bot.botsymbol_set.filter(symbol=row.symbol).first()
+    if lane is None:  # sold, and the bot trades it no more
+        return None
+    bars = store.load_bars(row.symbol_id, row.bot.timeframe, to_ms=lane.decided_ms, limit=1)
     return Decimal(repr(float(bars.close[-1]))) if len(bars) else None
