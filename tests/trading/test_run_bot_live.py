@@ -11,6 +11,7 @@ import pytest
 
 from config import clock
 from marketdata.models import Symbol
+from marketdata.quotes import Quote
 from tests.trading.factories import (
     BAR_MS,
     QUICK,
@@ -373,3 +374,61 @@ def test_a_stopped_bot_without_orders_is_left_alone() -> None:
     services.stop_bot(bot_id=bot.pk, by=None, now=JUST_AFTER)
 
     assert services.tick(process="beat", now=later(2)).bots == []
+
+
+# What happens between the look and the fill
+
+
+def test_an_order_that_is_canceled_during_the_cycle_is_not_filled() -> None:
+    bot = live(knobs={"max_price_age_s": 30})
+    order = make_order(bot, status=S.OPEN, qty="1")
+    symbol = bot.symbols.get()
+
+    def canceling(symbol_id: int) -> Quote:
+        services.cancel_order(order_id=order.pk, by=None, now=JUST_AFTER)
+        return quote(100.0, at=JUST_AFTER)
+
+    services.stop_bot(bot_id=bot.pk, by=None, now=JUST_AFTER)
+    services.run_bot(bot_id=bot.pk, now=JUST_AFTER, quote_for=canceling)
+
+    order.refresh_from_db()
+    assert (order.status, symbol.fills.count()) == (S.CANCELED, 0)
+
+
+def test_a_halted_symbol_is_not_sold_by_a_stop_either() -> None:
+    bot = cycle(live(params={"stop_loss": 0.05}))
+    Symbol.objects.update(status=Symbol.Status.HALTED)
+
+    cycle(bot, 90.0, now=later(10))
+
+    assert Position.objects.get().qty == 100
+    assert reasons(bot) == ["signal_enter"]
+
+
+def test_a_candle_that_comes_after_the_exit_in_the_next_one_is_not_acted_on() -> None:
+    bot = cycle(live(params={"stop_loss": 0.05}))
+    cycle(bot, 90.0, now=later(305))  # the candle that closed at 300 isn't stored yet
+
+    cycle(bot, 90.0, now=next_candle(bot, 1) + timedelta(seconds=8))
+
+    assert reasons(bot) == ["signal_enter", "missed", "stop_loss"]
+
+
+def test_a_rebalance_sells_what_is_too_much() -> None:
+    first, second = make_symbol("BTC/USDT"), make_symbol("ETH/USDT")
+    bot = live(first, second, knobs={"position_mode": "rebalance"})
+    make_position(bot, "80", "100", symbol=first)
+
+    cycle(bot)
+
+    assert Position.objects.get(symbol=first).qty == 50
+
+
+def test_an_order_that_was_never_submitted_is_submitted_by_the_next_cycle() -> None:
+    bot = live()
+    order = make_order(bot, qty="10")
+
+    cycle(bot)
+
+    order.refresh_from_db()
+    assert order.status in {S.OPEN, S.FILLED}

@@ -108,6 +108,29 @@ def test_a_hole_in_the_candles_is_jumped_over(skip: tuple[int, ...]) -> None:
     assert fills(bot)[0][0] == first_after
 
 
+def test_a_hole_longer_than_a_chunk_is_jumped_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_tape, "CHUNK", 2)
+
+    bot = run(make_replay(rows=bars([100.0] * 20, skip=range(3, 15))))
+
+    assert len(decisions(bot)) == 8
+
+
+def test_a_symbol_whose_candles_begin_later_joins_when_they_do() -> None:
+    one, other = make_symbol("BTC/USDT"), make_symbol("ETH/USDT")
+    make_candles(other, bars([100.0] * 10, skip=range(6)))
+    end = make_candles(one, bars([100.0] * 10))
+    bot = make_bot(one, other, replay=services.Replay(MIDNIGHT_MS, end))
+    services.start_bot(bot_id=bot.pk, by=None, now=NOW)
+
+    run(bot)
+
+    assert [DecisionRecord.objects.filter(symbol=symbol).count() for symbol in (one, other)] == [
+        10,
+        4,
+    ]
+
+
 @pytest.mark.parametrize("offset", [0, 1, 150_000, 299_999])
 def test_a_range_off_the_grid_loses_no_candle_inside_it(
     offset: int, monkeypatch: pytest.MonkeyPatch
