@@ -5,12 +5,14 @@ from trading.models.bots import Bot, DecisionRecord, Job
 from trading.models.orders import Fill, Order, OrderIntent, OrderTransition
 from trading.models.people import ApiToken
 from trading.models.portfolio import PortfolioSnapshot, Position, Trade
+from trading.models.simulations import BotDrift, Search, SearchChunk, Simulation, TrialCount
 from trading.models.system import HaltRequest, Heartbeat, SystemState
 
 __all__ = [
     "ApiToken",
     "AuditEvent",
     "Bot",
+    "BotDrift",
     "DecisionRecord",
     "Fill",
     "HaltRequest",
@@ -22,6 +24,10 @@ __all__ = [
     "OrderTransition",
     "PortfolioSnapshot",
     "Position",
+    "Search",
+    "SearchChunk",
+    "Simulation",
     "SystemState",
     "Trade",
+    "TrialCount",
 ]

@@ -1,0 +1,1 @@
+"""How far a bot is from a shadow simulation of itself, and why. Pure Decimal."""

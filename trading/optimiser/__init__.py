@@ -1,0 +1,1 @@
+"""Search of parameters inside their bounds. Pure: it proposes, others simulate and judge."""

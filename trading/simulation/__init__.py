@@ -1,0 +1,1 @@
+"""Simulation: the numeric engine. Pure, deterministic, no database, no clock, no network."""

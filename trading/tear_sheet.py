@@ -1,0 +1,1 @@
+"""The report of a simulation as plain data: what pages, exports and certificates share. Pure."""
