@@ -7,121 +7,292 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('strategies', '0001_initial'),
-        ('trading', '0001_initial'),
+        ("strategies", "0001_initial"),
+        ("trading", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Search',
+            name="Search",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbols', models.JSONField()),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('from_ms', models.BigIntegerField()),
-                ('to_ms', models.BigIntegerField()),
-                ('knobs', models.JSONField()),
-                ('starting_cash', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('seed', models.PositiveBigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('method', models.CharField(choices=[('grid', 'Grid'), ('tpe', 'Bayesian (TPE)')], max_length=4)),
-                ('space', models.JSONField()),
-                ('objective', models.CharField(default='composite', max_length=40)),
-                ('wanted', models.PositiveIntegerField()),
-                ('tried', models.PositiveIntegerField(default=0)),
-                ('best', models.JSONField(default=list)),
-                ('baseline', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion')),
-                ('candidate', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='strategies.strategyversion')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='search', to='trading.job')),
-                ('strategy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='searches', to='strategies.strategy')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("symbols", models.JSONField()),
+                (
+                    "timeframe",
+                    models.CharField(
+                        choices=[
+                            ("1m", "1m"),
+                            ("5m", "5m"),
+                            ("15m", "15m"),
+                            ("1h", "1h"),
+                            ("4h", "4h"),
+                            ("1d", "1d"),
+                        ],
+                        max_length=3,
+                    ),
+                ),
+                ("from_ms", models.BigIntegerField()),
+                ("to_ms", models.BigIntegerField()),
+                ("knobs", models.JSONField()),
+                (
+                    "starting_cash",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38),
+                ),
+                ("seed", models.PositiveBigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("grid", "Grid"), ("tpe", "Bayesian (TPE)")], max_length=4
+                    ),
+                ),
+                ("space", models.JSONField()),
+                ("objective", models.CharField(default="composite", max_length=40)),
+                ("wanted", models.PositiveIntegerField()),
+                ("tried", models.PositiveIntegerField(default=0)),
+                ("best", models.JSONField(default=list)),
+                (
+                    "baseline",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="search",
+                        to="trading.job",
+                    ),
+                ),
+                (
+                    "strategy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="searches",
+                        to="strategies.strategy",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'searches',
-                'ordering': ['-id'],
+                "verbose_name_plural": "searches",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='TrialCount',
+            name="TrialCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveBigIntegerField(default=0)),
-                ('mean', models.FloatField(default=0)),
-                ('m2', models.FloatField(default=0)),
-                ('strategy', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='trial_count', to='strategies.strategy')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n", models.PositiveBigIntegerField(default=0)),
+                ("mean", models.FloatField(default=0)),
+                ("m2", models.FloatField(default=0)),
+                (
+                    "strategy",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="trial_count",
+                        to="strategies.strategy",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BotDrift',
+            name="BotDrift",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_ms', models.BigIntegerField()),
-                ('to_ms', models.BigIntegerField()),
-                ('decisions', models.PositiveIntegerField()),
-                ('mismatches', models.PositiveIntegerField()),
-                ('fills', models.PositiveIntegerField()),
-                ('fill_bps', models.FloatField(null=True)),
-                ('gap', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('price', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('fee', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('missed', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('timing', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('detail', models.JSONField(default=list)),
-                ('measured_at', models.DateTimeField()),
-                ('bot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drifts', to='trading.bot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_ms", models.BigIntegerField()),
+                ("to_ms", models.BigIntegerField()),
+                ("decisions", models.PositiveIntegerField()),
+                ("mismatches", models.PositiveIntegerField()),
+                ("fills", models.PositiveIntegerField()),
+                ("fill_bps", models.FloatField(null=True)),
+                ("gap", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("price", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("fee", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("missed", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("timing", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("detail", models.JSONField(default=list)),
+                ("measured_at", models.DateTimeField()),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drifts",
+                        to="trading.bot",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['bot', '-id'], name='drift_newest')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["bot", "-id"], name="drift_newest")],
             },
         ),
         migrations.CreateModel(
-            name='SearchChunk',
+            name="SearchChunk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('combinations', models.JSONField()),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('done', models.BooleanField(default=False)),
-                ('found', models.JSONField(default=dict)),
-                ('search', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='trading.search')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("combinations", models.JSONField()),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("done", models.BooleanField(default=False)),
+                ("found", models.JSONField(default=dict)),
+                (
+                    "search",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="chunks",
+                        to="trading.search",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['search', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('search', 'number'), name='chunk_once_per_search')],
+                "ordering": ["search", "number"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("search", "number"), name="chunk_once_per_search"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Simulation',
+            name="Simulation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbols', models.JSONField()),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('from_ms', models.BigIntegerField()),
-                ('to_ms', models.BigIntegerField()),
-                ('knobs', models.JSONField()),
-                ('starting_cash', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('seed', models.PositiveBigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('fill_at', models.CharField(choices=[('next_open', 'Next open'), ('same_close', 'Same close (optimistic)')], default='next_open', max_length=10)),
-                ('oos_share', models.FloatField(default=0.3)),
-                ('verdict', models.CharField(blank=True, choices=[('GREEN', 'Green'), ('AMBER', 'Amber'), ('RED', 'Red')], db_index=True, max_length=5)),
-                ('headline', models.JSONField(default=dict)),
-                ('certificate', models.JSONField(default=dict)),
-                ('report_hash', models.CharField(blank=True, max_length=64)),
-                ('baseline', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='simulation', to='trading.job')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='simulations', to='strategies.strategyversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("symbols", models.JSONField()),
+                (
+                    "timeframe",
+                    models.CharField(
+                        choices=[
+                            ("1m", "1m"),
+                            ("5m", "5m"),
+                            ("15m", "15m"),
+                            ("1h", "1h"),
+                            ("4h", "4h"),
+                            ("1d", "1d"),
+                        ],
+                        max_length=3,
+                    ),
+                ),
+                ("from_ms", models.BigIntegerField()),
+                ("to_ms", models.BigIntegerField()),
+                ("knobs", models.JSONField()),
+                (
+                    "starting_cash",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38),
+                ),
+                ("seed", models.PositiveBigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "fill_at",
+                    models.CharField(
+                        choices=[
+                            ("next_open", "Next open"),
+                            ("same_close", "Same close (optimistic)"),
+                        ],
+                        default="next_open",
+                        max_length=10,
+                    ),
+                ),
+                ("oos_share", models.FloatField(default=0.3)),
+                (
+                    "verdict",
+                    models.CharField(
+                        blank=True,
+                        choices=[("GREEN", "Green"), ("AMBER", "Amber"), ("RED", "Red")],
+                        db_index=True,
+                        max_length=5,
+                    ),
+                ),
+                ("headline", models.JSONField(default=dict)),
+                ("certificate", models.JSONField(default=dict)),
+                ("report_hash", models.CharField(blank=True, max_length=64)),
+                (
+                    "baseline",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="simulation",
+                        to="trading.job",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="simulations",
+                        to="strategies.strategyversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['version', '-id'], name='simulation_of_version')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["version", "-id"], name="simulation_of_version")],
             },
         ),
     ]

@@ -13,6 +13,7 @@ from trading.costs import Filters, Terms
 from trading.risk import Limits
 
 FillAt = Literal["next_open", "same_close"]
+NO_EXITS = Exits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Rules:
     cash: Decimal
     terms: Terms
     limits: Limits
-    exits: Exits = Exits()
+    exits: Exits = NO_EXITS
     rebalance: bool = False  # position mode; long_flat otherwise
     fill_at: FillAt = "next_open"
 
