@@ -1,1 +1,39 @@
-"""Simulation: the numeric engine. Pure, deterministic, no database, no clock, no network."""
+"""Simulation: the numeric engine. Pure, deterministic, no database, no clock, no network.
+
+from trading.simulation import simulate
+run = simulate(bars, "trend_ema", {"fast": 10}, timeframe="5m")
+"""
+
+from trading.simulation.engine import NotSimulable, run
+from trading.simulation.run import (
+    DENIALS,
+    REASONS,
+    Counts,
+    FillAt,
+    FillRow,
+    Fills,
+    Lane,
+    Rules,
+    Run,
+    Trades,
+)
+from trading.simulation.simulate import lane_of, likely_filters, simulate, warm
+
+__all__ = [
+    "DENIALS",
+    "REASONS",
+    "Counts",
+    "FillAt",
+    "FillRow",
+    "Fills",
+    "Lane",
+    "NotSimulable",
+    "Rules",
+    "Run",
+    "Trades",
+    "lane_of",
+    "likely_filters",
+    "run",
+    "simulate",
+    "warm",
+]

@@ -7,13 +7,36 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+import numpy as np
+
 from marketdata.bars import Bars, Floats, Ints
 from strategies.protocol import Exits
-from trading.costs import Filters, Terms
-from trading.risk import Limits
+from trading.costs import FEE_STEP, Filters, Terms
+from trading.reasons import Reason
+from trading.risk import Denial, Limits
 
 FillAt = Literal["next_open", "same_close"]
 NO_EXITS = Exits()
+
+# The kernel knows both by their place.
+REASONS = (
+    Reason.SIGNAL_ENTER,
+    Reason.SIGNAL_EXIT,
+    Reason.REBALANCE,
+    Reason.STOP_LOSS,
+    Reason.TRAILING_STOP,
+    Reason.TAKE_PROFIT,
+)
+DENIALS = (
+    Denial.COOLDOWN,
+    Denial.DAILY_LOSS_REACHED,
+    Denial.DRAWDOWN_REACHED,
+    Denial.BELOW_MIN_QTY,
+    Denial.BELOW_MIN_NOTIONAL,
+    Denial.MAX_EXPOSURE_REACHED,
+    Denial.MAX_POSITION_REACHED,
+    Denial.CASH_INSUFFICIENT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +80,21 @@ class Fills:
     fee_units: Ints  # in 1e-8 of the quote asset
     maker: Ints
     reason: Ints  # index into trading.simulation.REASONS: why its order was sent
+    reference: Floats  # what the price would have been without spread, slippage and rounding
+
+
+@dataclass(frozen=True, slots=True)
+class FillRow:
+    """One fill in exact decimals; the fee in the quote asset."""
+
+    at_ms: int
+    symbol: str
+    side: str
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    maker: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +133,7 @@ class Run:
 
     at_ms: Ints  # closes
     equity: Floats
-    exposure: Floats  # fraction of equity in positions
+    positions_value: Floats  # quote asset
     fills: Fills
     trades: Trades
     counts: Counts
@@ -103,3 +141,42 @@ class Run:
     symbols: tuple[str, ...]
     filters: tuple[Filters, ...]
     final_cash: Decimal
+
+    @property
+    def exposure(self) -> Floats:
+        """Fraction of equity in positions at each close."""
+        return np.divide(
+            self.positions_value,
+            self.equity,
+            out=np.zeros_like(self.equity),
+            where=self.equity > 0,
+        )
+
+    def fill_rows(self) -> list[FillRow]:
+        """The fills as exact decimals, oldest first."""
+        fills = self.fills
+        columns = (
+            fills.at_ms,
+            fills.lane,
+            fills.buy,
+            fills.qty_steps,
+            fills.price_ticks,
+            fills.fee_units,
+            fills.maker,
+            fills.reason,
+        )
+        return [
+            FillRow(
+                at_ms=at_ms,
+                symbol=self.symbols[lane],
+                side="BUY" if buy else "SELL",
+                qty=qty * self.filters[lane].qty_step,
+                price=price * self.filters[lane].price_tick,
+                fee=fee * FEE_STEP,
+                maker=bool(maker),
+                reason=REASONS[reason].value,
+            )
+            for at_ms, lane, buy, qty, price, fee, maker, reason in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
