@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from trading.costs import BPS, FEE_STEP, ONE
 from trading.simulation.run import DENIALS, Counts, Fills, Lane, Rules, Run, Trades
-
-if TYPE_CHECKING:
-    from trading.simulation.kernel_orders import Books
 
 MOST_UNITS = 9 * 10**17  # of cash: a tenfold gain still fits an int64
 
@@ -32,21 +30,27 @@ def run(lanes: Sequence[Lane], rules: Rules, *, scan: bool = True) -> Run:
     if not lanes:
         raise NotSimulable("there is no symbol to simulate")
     digits = _digits(lanes)
-    tape, allowed, terms = _tape(lanes), _filters(lanes, digits), _terms(lanes, rules, digits)
-    rows = int((tape.last - tape.first).sum())
-    at_close = rules.fill_at == "same_close"
-    capacity = rows // 16 + 1024
+    tape, terms = _tape(lanes), _terms(lanes, rules, digits)
+    closes = int((tape.last - tape.first).sum())
+    capacity = closes // 16 + 1024
     while True:
-        books = _books(len(lanes), capacity, rules, digits)
-        curve = _curve(tape, rows, rules)
+        states, book, fills = _states(lanes, digits), _book(rules, digits), _room(capacity)
+        curve = _curve(tape, closes, rules)
         if len(lanes) == 1:
-            closes = walk_one(tape, curve, allowed, books, terms, scan, at_close)
+            n = walk_one(tape, curve, states, book, terms, fills, scan)
         else:
-            closes = walk_many(tape, curve, allowed, books, terms, at_close)
-        filled = int(books.account[2])
-        if filled <= capacity:
-            return _result(lanes, rules, digits, allowed, books, curve, closes)
-        capacity = filled
+            n = walk_many(tape, tape.first.copy(), curve, states, book, terms, fills)
+        if book.fills <= capacity:
+            return _result(lanes, rules, digits, states, book, fills, Curve(curve, n))
+        capacity = int(book.fills)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What the kernel wrote, and how much of it counts."""
+
+    arrays: Any
+    closes: int
 
 
 def _digits(lanes: Sequence[Lane]) -> int:
@@ -56,7 +60,7 @@ def _digits(lanes: Sequence[Lane]) -> int:
 
 
 def _tape(lanes: Sequence[Lane]) -> Any:
-    from trading.simulation.kernel import Tape
+    from trading.simulation.kernel_walk import Tape
 
     sizes = np.array([len(lane.bars) for lane in lanes], np.int64)
     ends = np.cumsum(sizes)
@@ -83,122 +87,140 @@ def _counting(lane: Lane) -> Any:
     return targets
 
 
-def _filters(lanes: Sequence[Lane], digits: int) -> Any:
-    from trading.simulation.kernel_orders import Filters
+def _states(lanes: Sequence[Lane], digits: int) -> Any:
+    from trading.simulation.kernel_orders import LANE
 
-    rules = [lane.filters for lane in lanes]
-    values = [int((rule.price_tick * rule.qty_step).scaleb(digits)) for rule in rules]
-    return Filters(
-        np.array([float(rule.price_tick) for rule in rules]),
-        np.array([float(rule.qty_step) for rule in rules]),
-        np.array(values, np.int64),
-        np.array([int(-(-rule.min_qty // rule.qty_step)) for rule in rules], np.int64),
-        np.array([float(rule.min_notional) for rule in rules]),
-    )
+    states = np.zeros(len(lanes), LANE)
+    for state, lane in zip(states, lanes, strict=True):
+        filters = lane.filters
+        state["tick"] = float(filters.price_tick)
+        state["step"] = float(filters.qty_step)
+        state["min_notional"] = float(filters.min_notional)
+        state["value"] = int((filters.price_tick * filters.qty_step).scaleb(digits))
+        state["min_lots"] = int(-(-filters.min_qty // filters.qty_step))
+    return states.view(np.recarray)
 
 
 def _terms(lanes: Sequence[Lane], rules: Rules, digits: int) -> Any:
-    from trading.simulation.kernel_orders import Terms
+    from trading.simulation.kernel_orders import TERMS
 
     costs, limits, exits = rules.terms, rules.limits, rules.exits
     bps = (costs.fee_maker_bps, costs.fee_taker_bps)
     scale = 10 ** max(0, *(-int(each.normalize().as_tuple().exponent) for each in bps))
     shift = (costs.half_spread_bps + costs.slippage_bps) / BPS
-    return Terms(
-        unit=10.0**-digits,
-        fee_step=int(FEE_STEP.scaleb(digits)),
-        fee_scale=scale * int(BPS),
-        maker_num=int(bps[0] * scale),
-        taker_num=int(bps[1] * scale),
-        maker=float(bps[0] / BPS),
-        taker=float(bps[1] / BPS),
-        buy_factor=float(ONE + shift),
-        sell_factor=float(ONE - shift),
-        volume_cap=float(costs.volume_cap),
-        max_exposure=float(limits.max_exposure),
-        max_position=float(limits.max_position),
-        daily_floor=float(ONE - limits.max_daily_loss),
-        drawdown_floor=float(ONE - limits.max_drawdown),
-        cooldown=limits.cooldown_candles,
-        stop_loss=float(exits.stop_loss or 0.0),
-        take_profit=float(exits.take_profit or 0.0),
-        trailing=float(exits.trailing or 0.0),
-        rebalance=rules.rebalance,
-        share=1.0 / len(lanes),
-        timeframe_ms=rules.timeframe_ms,
-    )
+    values = {
+        "unit": 10.0**-digits,
+        "fee_step": int(FEE_STEP.scaleb(digits)),
+        "fee_scale": scale * int(BPS),
+        "maker_num": int(bps[0] * scale),
+        "taker_num": int(bps[1] * scale),
+        "maker": float(bps[0] / BPS),
+        "taker": float(bps[1] / BPS),
+        "buy_factor": float(ONE + shift),
+        "sell_factor": float(ONE - shift),
+        "volume_cap": float(costs.volume_cap),
+        "max_exposure": float(limits.max_exposure),
+        "max_position": float(limits.max_position),
+        "daily_floor": float(ONE - limits.max_daily_loss),
+        "drawdown_floor": float(ONE - limits.max_drawdown),
+        "cooldown": limits.cooldown_candles,
+        "stop_loss": exits.stop_loss or 0.0,
+        "take_profit": exits.take_profit or 0.0,
+        "trailing": exits.trailing or 0.0,
+        "share": 1.0 / len(lanes),
+        "rebalance": int(rules.rebalance),
+        "at_close": int(rules.fill_at == "same_close"),
+        "timeframe_ms": rules.timeframe_ms,
+    }
+    return _record(TERMS, values)
 
 
-def _books(lanes: int, capacity: int, rules: Rules, digits: int) -> Books:
-    from trading.simulation.kernel_orders import new_books
+def _record(dtype: Any, values: dict[str, Any]) -> Any:
+    row = np.zeros(1, dtype)
+    for name, value in values.items():
+        row[name] = value
+    return row.view(np.recarray)[0]
+
+
+def _book(rules: Rules, digits: int) -> Any:
+    from trading.simulation.kernel_orders import BOOK
 
     units = int(rules.cash.scaleb(digits))
     if units > MOST_UNITS:
         raise NotSimulable(f"cash of {rules.cash} is too much for such small ticks and lots")
-    books = new_books(lanes, capacity, len(DENIALS))
-    books.account[0] = units
-    books.worth[:] = float(rules.cash)
-    return books
+    cash = float(rules.cash)
+    return _record(BOOK, {"cash": units, "peak": cash, "day_start": cash})
 
 
-def _curve(tape: Any, rows: int, rules: Rules) -> Any:
-    from trading.simulation.kernel import Curve
+def _room(capacity: int) -> Any:
+    from trading.simulation.kernel_orders import FILL
+
+    return np.empty(capacity, FILL).view(np.recarray)
+
+
+def _curve(tape: Any, closes: int, rules: Rules) -> Any:
+    from trading.simulation.kernel_walk import Curve as Arrays
 
     if len(tape.first) == 1:
         at_ms = tape.open_ms[tape.first[0] :] + rules.timeframe_ms
     else:
-        at_ms = np.empty(rows, np.int64)
-    return Curve(at_ms, np.empty(rows), np.empty(rows))
+        at_ms = np.empty(closes, np.int64)
+    return Arrays(at_ms, np.empty(closes), np.empty(closes))
 
 
 def _result(
-    lanes: Sequence[Lane], rules: Rules, digits: int, allowed: Any, books: Any, curve: Any, n: int
+    lanes: Sequence[Lane],
+    rules: Rules,
+    digits: int,
+    states: Any,
+    book: Any,
+    room: Any,
+    curve: Curve,
 ) -> Run:
-    count = int(books.account[2])
-    raw, references = books.fills[:count], books.references[:count]
+    fills = room[: int(book.fills)]
     return Run(
-        at_ms=curve.at_ms[:n],
-        equity=curve.equity[:n],
-        positions_value=curve.held[:n],
-        fills=Fills(*(np.ascontiguousarray(raw[:, column]) for column in range(8)), references),
-        trades=_trades(raw, references, len(lanes), allowed),
-        counts=_counts(books),
+        at_ms=curve.arrays.at_ms[: curve.closes],
+        equity=curve.arrays.equity[: curve.closes],
+        positions_value=curve.arrays.held[: curve.closes],
+        fills=Fills(*(np.ascontiguousarray(fills[name]) for name in fills.dtype.names)),
+        trades=_trades(fills, states),
+        counts=_counts(book, states),
         rules=rules,
         symbols=tuple(lane.symbol for lane in lanes),
         filters=tuple(lane.filters for lane in lanes),
-        final_cash=Decimal(int(books.account[0])).scaleb(-digits),
+        final_cash=Decimal(int(book.cash)).scaleb(-digits),
     )
 
 
-def _trades(raw: Any, references: Any, lanes: int, allowed: Any) -> Trades:
-    from trading.simulation.kernel_walk import fold_trades
+def _trades(fills: Any, states: Any) -> Trades:
+    from trading.simulation.kernel_walk import TRADE, fold_trades
 
-    table, labels, _ = fold_trades(raw, references, lanes, allowed.tick, allowed.step)
-    opened, closed, entry, exit_price, qty, pnl, fees, slippage = table.T
+    trades = np.empty(len(fills) // 2, TRADE).view(np.recarray)
+    running = np.zeros(len(states), TRADE).view(np.recarray)
+    n = fold_trades(fills, states, np.zeros(len(states), np.int64), running, trades)
+    kept = trades[:n]
     return Trades(
-        lane=labels[:, 0],
-        opened_ms=opened.astype(np.int64),
-        closed_ms=closed.astype(np.int64),
-        entry_price=entry,
-        exit_price=exit_price,
-        qty=qty,
-        pnl=pnl,
-        fees=fees,
-        slippage=slippage,
-        exit_reason=labels[:, 1],
+        lane=np.ascontiguousarray(kept["lane"]),
+        opened_ms=np.ascontiguousarray(kept["opened_ms"]),
+        closed_ms=np.ascontiguousarray(kept["closed_ms"]),
+        entry_price=np.ascontiguousarray(kept["entry_price"]),
+        exit_price=np.ascontiguousarray(kept["exit_price"]),
+        qty=np.ascontiguousarray(kept["qty"]),
+        pnl=np.ascontiguousarray(kept["pnl"]),
+        fees=np.ascontiguousarray(kept["fees"]),
+        slippage=np.ascontiguousarray(kept["slippage"]),
+        exit_reason=np.ascontiguousarray(kept["why"]),
     )
 
 
-def _counts(books: Any) -> Counts:
-    account = [int(number) for number in books.account]
-    denied = {DENIALS[i].value: int(n) for i, n in enumerate(books.denied) if n}
+def _counts(book: Any, states: Any) -> Counts:
     return Counts(
-        decisions=account[3],
-        orders=account[4],
-        filled=account[5],
-        partial=account[6],
-        rejected=account[7],
-        canceled=account[8],
-        unfilled=int((books.lots[:, 1] != 0).sum()),
-        denied=denied,
+        decisions=int(book.decisions),
+        orders=int(book.orders),
+        filled=int(book.filled),
+        partial=int(book.partial),
+        rejected=int(book.rejected),
+        canceled=int(book.canceled),
+        unfilled=int((states["kind"] != 0).sum()),
+        denied={denial.value: int(n) for denial, n in zip(DENIALS, book.denied, strict=True) if n},
     )

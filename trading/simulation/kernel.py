@@ -1,44 +1,26 @@
-"""The compiled walk over the candles. Import lazily: it loads numba.
+"""The compiled rules of a close. Import lazily: it loads numba.
 
 At each close: fills, protective exits, marks, then decisions, as a bot on stored candles does
-it. Stretches in which nothing can happen are scanned in tight loops that only mark; they must
-give what the full steps give (`scan=False` proves it).
+it: `trading.decisions`, `trading.risk`, `trading.sizing` and `trading.exits` in numbers.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
-
-from numba import njit
+from typing import Any
 
 from trading.simulation.kernel_orders import (
-    BUY,
-    CASH,
-    CLOSED_MS,
-    DAY_START,
-    DECISIONS,
-    ENTRY,
-    EXITED_MS,
-    HELD,
-    HIGH,
-    KIND,
-    LAST,
-    LEFT,
     LIMIT,
     MARKET,
-    NEXT_DAY_MS,
+    NO_CASH,
     NONE,
-    PEAK,
-    REJECTED,
     STOP,
-    Books,
     Candle,
-    Filters,
-    Terms,
     affordable_lots,
     ceil_snapped,
+    compiled,
     floor_snapped,
+    inlined,
     match,
     passed,
     reached,
@@ -57,91 +39,63 @@ SIGNAL_ENTER, SIGNAL_EXIT, REBALANCE, STOP_LOSS, TRAILING_STOP, TAKE_PROFIT = ra
     MIN_NOTIONAL,
     EXPOSURE,
     POSITION,
-    NO_CASH,
-) = range(8)
-DENIAL_COUNT = 8
+) = range(7)
 ALLOWED = -1
 DAY_MS = 86_400_000
 BAND = 0.05  # trading.decisions.REBALANCE_BAND
 _SLACK = 1e-12  # of a limit: what rounding alone may exceed
 
 
-class Tape(NamedTuple):
-    """Bars of all lanes one after the other; lane l has rows first[l] to last[l]."""
-
-    first: Any  # int64[lanes]
-    last: Any
-    open_ms: Any  # int64[rows]
-    open: Any  # float64[rows]
-    high: Any
-    low: Any
-    close: Any
-    volume: Any
-    targets: Any  # NaN where a target doesn't count
+@inlined
+def _value(own: Any) -> float:
+    return float(own.held * own.step * own.last)
 
 
-class Curve(NamedTuple):
-    """Books at each close."""
-
-    at_ms: Any  # int64[closes]
-    equity: Any  # float64[closes]
-    held: Any  # value of the positions
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _value(lane: int, allowed: Filters, books: Books) -> float:
-    return books.lots[lane, HELD] * allowed.step[lane] * books.marks[lane, LAST]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _positions(allowed: Filters, books: Books) -> float:
+@inlined
+def positions_value(lanes: Any) -> float:
+    """Of all lanes at their last prices, in the quote asset."""
     total = 0.0
-    for lane in range(len(books.lots)):
-        if books.lots[lane, HELD] > 0:
-            total += _value(lane, allowed, books)
+    for lane in range(len(lanes)):
+        total += _value(lanes[lane])
     return total
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _reserved(lane: int, allowed: Filters, books: Books, terms: Terms) -> float:
+@inlined
+def _reserved(own: Any, terms: Any) -> float:
     """Most that the working buy of a lane may still cost."""
-    own = books.lots[lane]
-    if own[KIND] == NONE or own[BUY] == 0:
+    if own.kind == NONE or own.buying == 0:
         return 0.0
-    tick = allowed.tick[lane]
-    ticks = taker_ticks(True, books.marks[lane, LAST], tick, terms)
-    return float(own[LEFT] * allowed.step[lane] * ticks * tick * (1 + terms.taker))
+    ticks = taker_ticks(True, own.last, own.tick, terms)
+    return float(own.left * own.step * ticks * own.tick * (1 + terms.taker))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _pause(close_ms: int, lane: int, equity: float, books: Books, terms: Terms) -> int:
+@inlined
+def _pause(close_ms: int, own: Any, equity: float, book: Any, terms: Any) -> int:
     """Loss limits and cooldown: they stop entries."""
-    if reached(equity, books.worth[DAY_START] * terms.daily_floor):
+    if reached(equity, book.day_start * terms.daily_floor):
         return DAILY_LOSS
-    if reached(equity, books.worth[PEAK] * terms.drawdown_floor):
+    if reached(equity, book.peak * terms.drawdown_floor):
         return DRAWDOWN
-    closed = books.lots[lane, CLOSED_MS]
-    if closed > 0 and terms.cooldown > 0:
+    if own.closed_ms > 0 and terms.cooldown > 0:
         frame = terms.timeframe_ms
-        since = max((close_ms - closed // frame * frame) // frame - 1, 0)
+        since = max((close_ms - own.closed_ms // frame * frame) // frame - 1, 0)
         if since < terms.cooldown:
             return COOLDOWN
     return ALLOWED
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _too_small(lane: int, lots: int, allowed: Filters, books: Books) -> int:
-    if lots <= 0 or lots < allowed.min_lots[lane]:
+@inlined
+def _too_small(own: Any, lots: int) -> int:
+    if lots <= 0 or lots < own.min_lots:
         return MIN_QTY
-    notional = lots * allowed.step[lane] * books.marks[lane, LAST]
-    if notional < allowed.min_notional[lane] * (1 - _SLACK):
+    if lots * own.step * own.last < own.min_notional * (1 - _SLACK):
         return MIN_NOTIONAL
     return ALLOWED
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@inlined
 def _over(
-    notional: float, equity: float, exposure: float, position: float, cash: float, terms: Terms
+    notional: float, equity: float, exposure: float, position: float, cash: float, terms: Any
 ) -> int:
     if passed(exposure + notional, terms.max_exposure * equity * (1 + _SLACK)):
         return EXPOSURE
@@ -150,177 +104,184 @@ def _over(
     return NO_CASH if passed(notional, cash * (1 + _SLACK)) else ALLOWED
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _buy(
-    lane: int, wanted: float, why: int, close_ms: int, allowed: Filters, books: Books, terms: Terms
-) -> None:
-    """trading.risk and trading.sizing for an entry of `wanted` quote value."""
-    cash = books.account[CASH] * terms.unit
-    exposure = _positions(allowed, books)
-    equity = cash + exposure
-    denial = _pause(close_ms, lane, equity, books, terms)
-    if denial != ALLOWED:
-        books.denied[denial] += 1
-        return
-    reserved = 0.0
-    for other in range(len(books.lots)):
-        reserved += _reserved(other, allowed, books, terms)
-    exposure += reserved
-    position = _value(lane, allowed, books) + _reserved(lane, allowed, books, terms)
+@inlined
+def _size(
+    wanted: float, equity: float, exposure: float, position: float, cash: float, terms: Any
+) -> tuple[float, int]:
+    """(quote value, limit that made it no larger or ALLOWED); all in the quote asset."""
     room, bound_by = terms.max_exposure * equity - exposure, EXPOSURE
     if terms.max_position * equity - position < room:
         room, bound_by = terms.max_position * equity - position, POSITION
-    if cash - reserved < room:
-        room, bound_by = cash - reserved, NO_CASH
-    value = max(min(wanted, room), 0.0)
-    ticks = taker_ticks(True, books.marks[lane, LAST], allowed.tick[lane], terms)
-    lots = affordable_lots(value / terms.unit, ticks, allowed.value[lane], False, terms)
-    denial = _too_small(lane, lots, allowed, books)
-    if denial != ALLOWED:
-        books.denied[bound_by if room < wanted else denial] += 1
-        return
-    notional = lots * allowed.step[lane] * books.marks[lane, LAST]
-    denial = _over(notional, equity, exposure, position, cash - reserved, terms)
-    if denial != ALLOWED:
-        books.denied[denial] += 1
-        return
-    send(lane, True, MARKET, lots, 0, why, books)
+    if cash < room:
+        room, bound_by = cash, NO_CASH
+    return max(min(wanted, room), 0.0), (bound_by if room < wanted else ALLOWED)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _sell(lane: int, value: float, why: int, allowed: Filters, books: Books) -> None:
+@compiled
+def _buy(
+    lane: int, lanes: Any, wanted: float, why: int, close_ms: int, book: Any, terms: Any
+) -> None:
+    """An entry of `wanted` quote value, if the limits let it."""
+    own = lanes[lane]
+    cash = book.cash * terms.unit
+    exposure = positions_value(lanes)
+    equity = cash + exposure
+    denial = _pause(close_ms, own, equity, book, terms)
+    if denial != ALLOWED:
+        book.denied[denial] += 1
+        return
+    reserved = 0.0
+    for other in range(len(lanes)):
+        reserved += _reserved(lanes[other], terms)
+    exposure, cash = exposure + reserved, cash - reserved
+    position = _value(own) + _reserved(own, terms)
+    value, bound_by = _size(wanted, equity, exposure, position, cash, terms)
+    ticks = taker_ticks(True, own.last, own.tick, terms)
+    lots = affordable_lots(value / terms.unit, ticks, own.value, False, terms)
+    denial = _too_small(own, lots)
+    if denial != ALLOWED and bound_by != ALLOWED:
+        denial = bound_by
+    if denial == ALLOWED:
+        denial = _over(lots * own.step * own.last, equity, exposure, position, cash, terms)
+    if denial == ALLOWED:
+        send(own, True, MARKET, lots, 0, why, book)
+    else:
+        book.denied[denial] += 1
+
+
+@inlined
+def _sell(own: Any, value: float, why: int, book: Any) -> None:
     """Sell `value` in the quote asset, or all where it is negative."""
-    lots = books.lots[lane, HELD]
+    lots = own.held
     if value >= 0:
-        lots = min(lots, floor_snapped(value / books.marks[lane, LAST] / allowed.step[lane]))
-    denial = _too_small(lane, lots, allowed, books)
+        lots = min(lots, floor_snapped(value / own.last / own.step))
+    denial = _too_small(own, lots)
     if denial != ALLOWED:
-        books.denied[denial] += 1
+        book.denied[denial] += 1
         return
-    send(lane, False, MARKET, lots, 0, why, books)
+    send(own, False, MARKET, lots, 0, why, book)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _hit(lane: int, low: float, high: float, books: Books, terms: Terms) -> tuple[int, float]:
+@inlined
+def protective_hit(own: Any, low: float, high: float, terms: Any) -> tuple[int, float]:
     """(reason, level) of the first protective level that the bar reached, or (-1, 0)."""
-    entry = books.marks[lane, ENTRY]
     level, why = 0.0, -1
     if terms.stop_loss > 0:
-        level, why = entry * (1 - terms.stop_loss), STOP_LOSS
+        level, why = own.entry * (1 - terms.stop_loss), STOP_LOSS
     if terms.trailing > 0:
-        trailing = books.marks[lane, HIGH] * (1 - terms.trailing)
+        trailing = own.high * (1 - terms.trailing)
         if why < 0 or passed(trailing, level):
             level, why = trailing, TRAILING_STOP
     if why >= 0 and reached(low, level):
         return why, level
     if terms.take_profit > 0:
-        level = entry * (1 + terms.take_profit)
+        level = own.entry * (1 + terms.take_profit)
         if passed(high, level):
             return TAKE_PROFIT, level
     return -1, 0.0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _protect(lane: int, candle: Candle, allowed: Filters, books: Books, terms: Terms) -> None:
+@compiled
+def _protect(lane: int, lanes: Any, candle: Candle, book: Any, terms: Any, fills: Any) -> None:
     """Leave a position whose protective level was reached, in the very bar that reached it."""
-    own = books.lots[lane]
-    selling = own[KIND] != NONE and own[BUY] == 0
-    if own[HELD] < 1 or (selling and own[KIND] != LIMIT):
+    own = lanes[lane]
+    selling = own.kind != NONE and own.buying == 0
+    if own.held < 1 or (selling and own.kind != LIMIT):
         return
-    why, level = _hit(lane, candle.low, candle.high, books, terms)
+    why, level = protective_hit(own, candle.low, candle.high, terms)
     if why < 0 or (why == TAKE_PROFIT and selling):
         return
-    if own[KIND] != NONE:
-        withdraw(lane, books)
-    lots = own[HELD]
-    if _too_small(lane, lots, allowed, books) != ALLOWED:
+    if own.kind != NONE:
+        withdraw(own, book)
+    if _too_small(own, own.held) != ALLOWED:
         return
-    own[EXITED_MS] = candle.at_ms + terms.timeframe_ms
-    books.account[DECISIONS] += 1
-    tick = allowed.tick[lane]
+    own.exited_ms = candle.at_ms + terms.timeframe_ms
+    book.decisions += 1
     profit = why == TAKE_PROFIT
-    ticks = max(ceil_snapped(level / tick) if profit else floor_snapped(level / tick), 1)
-    send(lane, False, LIMIT if profit else STOP, lots, ticks, why, books)
-    if lots * allowed.step[lane] * ticks * tick < allowed.min_notional[lane] * (1 - _SLACK):
-        own[KIND] = NONE
-        books.account[REJECTED] += 1
+    ticks = ceil_snapped(level / own.tick) if profit else floor_snapped(level / own.tick)
+    ticks = max(ticks, 1)
+    send(own, False, LIMIT if profit else STOP, own.held, ticks, why, book)
+    if own.held * own.step * ticks * own.tick < own.min_notional * (1 - _SLACK):
+        own.kind = NONE
+        book.rejected += 1
         return
-    match(lane, candle, allowed, books, terms, NO_CASH)
+    match(lane, lanes, candle, book, terms, fills)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _decide(
-    lane: int, target: float, close_ms: int, allowed: Filters, books: Books, terms: Terms
-) -> None:
-    """trading.decisions at one close."""
-    own = books.lots[lane]
-    if own[EXITED_MS] == close_ms:
+@inlined
+def _decide(lane: int, lanes: Any, target: float, close_ms: int, book: Any, terms: Any) -> None:
+    own = lanes[lane]
+    if own.exited_ms == close_ms:
         return
-    if target <= 0 and own[KIND] != NONE and (own[BUY] == 1 or own[KIND] == LIMIT):
-        withdraw(lane, books)
-    books.account[DECISIONS] += 1
-    if own[KIND] != NONE or math.isnan(target):
+    if target <= 0 and own.kind != NONE and (own.buying == 1 or own.kind == LIMIT):
+        withdraw(own, book)
+    book.decisions += 1
+    if own.kind != NONE or math.isnan(target):
         return
-    if own[HELD] < 1:
-        if target > 0:
-            equity = books.account[CASH] * terms.unit + _positions(allowed, books)
-            wanted = target * terms.share * equity
-            _buy(lane, wanted, SIGNAL_ENTER, close_ms, allowed, books, terms)
+    if target > 0:
+        _follow(lane, lanes, target, close_ms, book, terms)
+    elif own.held >= 1:
+        _sell(own, -1.0, SIGNAL_EXIT, book)
+
+
+@inlined
+def _follow(lane: int, lanes: Any, target: float, close_ms: int, book: Any, terms: Any) -> None:
+    """Towards a positive target: enter, or change the size where that is the manner."""
+    own = lanes[lane]
+    if own.held >= 1 and terms.rebalance == 0:
         return
-    if target <= 0:
-        _sell(lane, -1.0, SIGNAL_EXIT, allowed, books)
-    elif terms.rebalance:
-        _rebalance(lane, target, close_ms, allowed, books, terms)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _rebalance(
-    lane: int, target: float, close_ms: int, allowed: Filters, books: Books, terms: Terms
-) -> None:
-    equity = books.account[CASH] * terms.unit + _positions(allowed, books)
-    difference = target * terms.share * equity - _value(lane, allowed, books)
-    if abs(difference) < BAND * equity:
+    equity = book.cash * terms.unit + positions_value(lanes)
+    wanted = target * terms.share * equity
+    if own.held < 1:
+        _buy(lane, lanes, wanted, SIGNAL_ENTER, close_ms, book, terms)
         return
-    if difference > 0:
-        _buy(lane, difference, REBALANCE, close_ms, allowed, books, terms)
-    else:
-        _sell(lane, -difference, REBALANCE, allowed, books)
+    difference = wanted - _value(own)
+    if difference >= BAND * equity:
+        _buy(lane, lanes, difference, REBALANCE, close_ms, book, terms)
+    elif -difference >= BAND * equity:
+        _sell(own, -difference, REBALANCE, book)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _meet(
-    lane: int, row: int, tape: Tape, allowed: Filters, books: Books, terms: Terms, guarded: bool
+@inlined
+def meet(
+    lane: int, lanes: Any, candle: Candle, close: float, book: Any, terms: Any, fills: Any
 ) -> None:
     """One bar of one lane up to its close."""
-    own, marks = books.lots[lane], books.marks[lane]
-    if own[KIND] != NONE or own[HELD] > 0:
-        candle = Candle(
-            tape.open_ms[row], tape.open[row], tape.high[row], tape.low[row], tape.volume[row]
-        )
-        match(lane, candle, allowed, books, terms, NO_CASH)
-        if guarded:
-            _protect(lane, candle, allowed, books, terms)
-        marks[HIGH] = max(marks[HIGH], tape.high[row])
-    marks[LAST] = tape.close[row]
+    own = lanes[lane]
+    if own.kind != NONE:
+        match(lane, lanes, candle, book, terms, fills)
+    if own.held > 0:
+        if terms.stop_loss > 0 or terms.trailing > 0 or terms.take_profit > 0:
+            _protect(lane, lanes, candle, book, terms, fills)
+        own.high = max(own.high, candle.high)
+    own.last = close
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _mark(close_ms: int, equity: float, books: Books) -> None:
-    books.worth[PEAK] = max(books.worth[PEAK], equity)
-    if close_ms >= books.account[NEXT_DAY_MS]:
-        books.account[NEXT_DAY_MS] = close_ms // DAY_MS * DAY_MS + DAY_MS
-        books.worth[DAY_START] = equity
+@inlined
+def mark(close_ms: int, equity: float, book: Any) -> None:
+    """Peak and the day's start."""
+    book.peak = max(book.peak, equity)
+    if close_ms >= book.next_day_ms:
+        book.next_day_ms = close_ms // DAY_MS * DAY_MS + DAY_MS
+        book.day_start = equity
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _settle(
-    lane: int, row: int, tape: Tape, allowed: Filters, books: Books, terms: Terms, at_close: bool
+@inlined
+def settle(
+    lane: int,
+    lanes: Any,
+    target: float,
+    opened_ms: int,
+    close: float,
+    volume: float,
+    book: Any,
+    terms: Any,
+    fills: Any,
 ) -> None:
     """The decision at a close; with `at_close` its order fills there, if you believe in that."""
-    close_ms = tape.open_ms[row] + terms.timeframe_ms
-    before = books.lots[lane, KIND]
-    _decide(lane, tape.targets[row], close_ms, allowed, books, terms)
-    if at_close and before == NONE and books.lots[lane, KIND] == MARKET:
-        close = tape.close[row]
-        candle = Candle(close_ms, close, close, close, tape.volume[row])
-        match(lane, candle, allowed, books, terms, NO_CASH)
+    close_ms = opened_ms + terms.timeframe_ms
+    idle = lanes[lane].kind == NONE
+    _decide(lane, lanes, target, close_ms, book, terms)
+    if terms.at_close == 1 and idle and lanes[lane].kind == MARKET:
+        candle = Candle(close_ms, close, close, close, volume)
+        match(lane, lanes, candle, book, terms, fills)

@@ -4,6 +4,8 @@ They repeat `trading.costs`, `trading.paper_market` and `trading.positions` for 
 is an integer in the book's unit, quantities are lots, prices of fills are ticks: what
 accumulates is exact. Quotients are floats, snapped to the grid before they are rounded,
 because decimals lie either on the grid or far (1e-3) from it.
+
+State is in numpy records: compiled code hands them over as one pointer.
 """
 
 from __future__ import annotations
@@ -14,72 +16,65 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-# Columns of Books.lots: integers of a lane.
-HELD, KIND, BUY, LEFT, LIMIT_TICKS, RESTED, REASON, CLOSED_MS, EXITED_MS, TOOK = range(10)
-INTEGERS = 10
-# Columns of Books.marks: floats of a lane.
-LAST, HIGH, ENTRY = range(3)
-FLOATS = 3
 # Kinds of orders.
 NONE, MARKET, LIMIT, STOP = range(4)
-# Indexes of Books.account (integers) and Books.worth (floats).
-CASH, NEXT_DAY_MS, FILLS, DECISIONS, ORDERS, FILLED, PARTIAL, REJECTED, CANCELED = range(9)
-ACCOUNTS = 9
-PEAK, DAY_START = range(2)
-WORTHS = 2
-# Columns of Books.fills.
-AT_MS, LANE, SIDE, QTY, PRICE, FEE, MAKER, WHY = range(8)
-FILL_COLUMNS = 8
+DENIAL_COUNT = 8
+NO_CASH = 7  # index into trading.simulation.DENIALS
+
+LANE = np.dtype(
+    [
+        # The exchange's rules; one lot at one tick is `value` units of cash.
+        *((name, np.float64) for name in ("tick", "step", "min_notional")),
+        *((name, np.int64) for name in ("value", "min_lots")),
+        # The position: lots, time of the last exit, prices.
+        *((name, np.int64) for name in ("held", "closed_ms", "exited_ms")),
+        *((name, np.float64) for name in ("last", "high", "entry")),
+        # The working order: lots that are left, how many fills it had.
+        *((name, np.int64) for name in ("kind", "buying", "left", "limit_ticks")),
+        *((name, np.int64) for name in ("rested", "why", "took")),
+    ],
+    align=True,
+)
+BOOK = np.dtype(
+    [
+        *((name, np.int64) for name in ("cash", "next_day_ms", "fills", "decisions", "orders")),
+        *((name, np.int64) for name in ("filled", "partial", "rejected", "canceled")),
+        *((name, np.float64) for name in ("peak", "day_start")),
+        ("denied", np.int64, (DENIAL_COUNT,)),
+    ],
+    align=True,
+)
+TERMS = np.dtype(
+    [
+        # Cash: its unit in the quote asset; 1e-8 of that in units; fee = notional * num / scale.
+        *((name, np.float64) for name in ("unit", "maker", "taker")),
+        *((name, np.int64) for name in ("fee_step", "fee_scale", "maker_num", "taker_num")),
+        # 1 + and 1 - half spread and slippage; a share of the bar's volume.
+        *((name, np.float64) for name in ("buy_factor", "sell_factor", "volume_cap")),
+        # Limits as fractions of equity; the floors are 1 - the allowed loss.
+        *((name, np.float64) for name in ("max_exposure", "max_position")),
+        *((name, np.float64) for name in ("daily_floor", "drawdown_floor")),
+        ("cooldown", np.int64),
+        # Protective exits as fractions, 0 is off; manners.
+        *((name, np.float64) for name in ("stop_loss", "take_profit", "trailing", "share")),
+        *((name, np.int64) for name in ("rebalance", "at_close", "timeframe_ms")),
+    ],
+    align=True,
+)
+FILL = np.dtype(
+    [
+        *((name, np.int64) for name in ("at_ms", "lane", "buy", "qty", "price", "fee")),
+        *((name, np.int64) for name in ("maker", "why")),
+        ("reference", np.float64),
+    ],
+    align=True,
+)
+
+# Nothing is allocated in here, so references needn't be counted; and nothing is divided by zero.
+compiled = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+inlined = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 
 _EXACT = 4.6e18  # integers beyond half of int64 are computed in floats instead
-
-
-class Books(NamedTuple):
-    """Everything a run changes."""
-
-    account: Any  # int64[ACCOUNTS]
-    worth: Any  # float64[WORTHS]
-    lots: Any  # int64[lanes, INTEGERS]
-    marks: Any  # float64[lanes, FLOATS]
-    fills: Any  # int64[capacity, FILL_COLUMNS]
-    references: Any  # float64[capacity]: the price a fill would have had without costs
-    denied: Any  # int64[denials]
-
-
-class Terms(NamedTuple):
-    """Costs and limits, the same for all lanes; bps are floats, fees also exact fractions."""
-
-    unit: float  # of cash, in the quote asset
-    fee_step: int  # 1e-8 of the quote asset in units of cash
-    fee_scale: int  # fee = notional * fee_num / fee_scale
-    maker_num: int
-    taker_num: int
-    maker: float  # fraction of the notional
-    taker: float
-    buy_factor: float  # 1 + half spread + slippage
-    sell_factor: float
-    volume_cap: float
-    max_exposure: float
-    max_position: float
-    daily_floor: float  # 1 - max_daily_loss
-    drawdown_floor: float
-    cooldown: int
-    stop_loss: float  # 0 is off
-    take_profit: float
-    trailing: float
-    rebalance: bool
-    share: float
-    timeframe_ms: int
-
-
-class Filters(NamedTuple):
-    """The exchange's rules per lane."""
-
-    tick: Any  # float64[lanes]
-    step: Any  # float64[lanes]
-    value: Any  # int64[lanes]: one lot at one tick, in units of cash
-    min_lots: Any  # int64[lanes]
-    min_notional: Any  # float64[lanes]
 
 
 class Candle(NamedTuple):
@@ -92,40 +87,40 @@ class Candle(NamedTuple):
     volume: float
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@inlined
 def floor_snapped(x: float) -> int:
     """floor(x), where a value a rounding error below an integer counts as that integer."""
-    return int(math.floor(x + 1e-9 + abs(x) * 1e-15))
+    return math.floor(x + 1e-9 + abs(x) * 1e-15)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@inlined
 def ceil_snapped(x: float) -> int:
     """ceil(x), where a value a rounding error above an integer counts as that integer."""
-    return int(math.ceil(x - 1e-9 - abs(x) * 1e-15))
+    return math.ceil(x - 1e-9 - abs(x) * 1e-15)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@inlined
 def reached(price: float, level: float) -> bool:
     """price <= level, where a difference of a rounding error is none."""
     return price <= level + abs(level) * 1e-13
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@inlined
 def passed(price: float, level: float) -> bool:
     """price > level, where a difference of a rounding error is none."""
     return price > level + abs(level) * 1e-13
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def taker_ticks(buy: bool, reference: float, tick: float, terms: Terms) -> int:
+@inlined
+def taker_ticks(buy: bool, reference: float, tick: float, terms: Any) -> int:
     """What a taker pays or gets: `reference` with its costs, rounded against it to the tick."""
     if buy:
         return ceil_snapped(reference * terms.buy_factor / tick)
     return max(floor_snapped(reference * terms.sell_factor / tick), 1)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def fee_units(notional: int, maker: bool, terms: Terms) -> int:
+@inlined
+def fee_units(notional: int, maker: bool, terms: Any) -> int:
     """Fee of a notional in units of cash, rounded up to 1e-8 of the quote asset."""
     num = terms.maker_num if maker else terms.taker_num
     if num == 0:
@@ -135,12 +130,12 @@ def fee_units(notional: int, maker: bool, terms: Terms) -> int:
         steps = -((-notional * num) // whole)
     else:
         steps = ceil_snapped(float(notional) * num / whole)
-    return steps * terms.fee_step
+    return int(steps * terms.fee_step)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def affordable_lots(cash: float, ticks: int, value: int, maker: bool, terms: Terms) -> int:
-    """The most that `cash` (units) buys at `ticks` with its fee; the fee's rounding is kept back."""
+@inlined
+def affordable_lots(cash: float, ticks: int, value: int, maker: bool, terms: Any) -> int:
+    """The most that `cash` (units) buys at `ticks` with its fee, whose rounding is kept back."""
     if cash <= 0:
         return 0
     rate = terms.maker if maker else terms.taker
@@ -148,167 +143,136 @@ def affordable_lots(cash: float, ticks: int, value: int, maker: bool, terms: Ter
     return max(floor_snapped(spendable / (float(ticks * value) * (1 + rate))), 0)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def withdraw(lane: int, books: Books) -> None:
+@inlined
+def withdraw(own: Any, book: Any) -> None:
     """Cancel the working order of a lane."""
-    books.lots[lane, KIND] = NONE
-    books.account[CANCELED] += 1
+    own.kind = NONE
+    book.canceled += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def send(lane: int, buy: bool, kind: int, qty: int, ticks: int, why: int, books: Books) -> None:
+@inlined
+def send(own: Any, buy: bool, kind: int, qty: int, ticks: int, why: int, book: Any) -> None:
     """A new working order; a lane has one at most."""
-    own = books.lots[lane]
-    own[KIND] = kind
-    own[BUY] = 1 if buy else 0
-    own[LEFT] = qty
-    own[LIMIT_TICKS] = ticks
-    own[RESTED] = 0
-    own[REASON] = why
-    own[TOOK] = 0
-    books.account[ORDERS] += 1
+    own.kind = kind
+    own.buying = 1 if buy else 0
+    own.left = qty
+    own.limit_ticks = ticks
+    own.rested = 0
+    own.why = why
+    own.took = 0
+    book.orders += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _priced(own: Any, candle: Candle, tick: float, terms: Terms) -> tuple[int, bool, float]:
+@inlined
+def _limit_price(own: Any, candle: Candle, terms: Any) -> tuple[int, bool, float]:
+    """A resting profit target; taken at once where the bar opens beyond it."""
+    limit = own.limit_ticks
+    level = limit * own.tick
+    crossed = False
+    if own.rested == 0:
+        taken = taker_ticks(False, candle.open, own.tick, terms)
+        if taken >= limit:
+            return taken, False, candle.open
+        crossed = passed(candle.open, level)
+    return (limit if passed(candle.high, level) else 0), not crossed, level
+
+
+@inlined
+def _priced(own: Any, candle: Candle, terms: Any) -> tuple[int, bool, float]:
     """(ticks, maker, reference) of a fill; ticks 0 when the market did not get there."""
-    buy = own[BUY] == 1
-    kind = own[KIND]
-    if kind == LIMIT:
-        limit = own[LIMIT_TICKS]
-        crossed = False
-        if own[RESTED] == 0:
-            taken = taker_ticks(buy, candle.open, tick, terms)
-            if taken >= limit:
-                return taken, False, candle.open
-            crossed = passed(candle.open, limit * tick)
-        through = passed(candle.high, limit * tick)
-        return (limit if through else 0), not crossed, limit * tick
+    if own.kind == LIMIT:
+        return _limit_price(own, candle, terms)
     reference = candle.open
-    if kind == STOP and own[RESTED] == 0:
-        level = own[LIMIT_TICKS] * tick
+    if own.kind == STOP and own.rested == 0:
+        level = own.limit_ticks * own.tick
         if not reached(candle.low, level):
             return 0, False, level
         reference = min(candle.open, level)
-    return taker_ticks(buy, reference, tick, terms), False, reference
+    return taker_ticks(own.buying == 1, reference, own.tick, terms), False, reference
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _buyable(lots: int, ticks: int, value: int, maker: bool, books: Books, terms: Terms) -> int:
+@inlined
+def _buyable(lots: int, ticks: int, value: int, maker: bool, book: Any, terms: Any) -> int:
     """At most `lots`, and no more than all the cash pays for."""
-    cash = books.account[CASH]
-    lots = min(lots, affordable_lots(float(cash), ticks, value, maker, terms))
+    lots = min(lots, affordable_lots(float(book.cash), ticks, value, maker, terms))
     while lots > 0:
         notional = lots * ticks * value
-        if notional + fee_units(notional, maker, terms) <= cash:
+        if notional + fee_units(notional, maker, terms) <= book.cash:
             break
         lots -= 1
     return lots
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def match(
-    lane: int, candle: Candle, allowed: Filters, books: Books, terms: Terms, denied_cash: int
-) -> None:
+@compiled
+def match(lane: int, lanes: Any, candle: Candle, book: Any, terms: Any, fills: Any) -> None:
     """Let the market look at the working order of a lane."""
-    own = books.lots[lane]
-    if own[KIND] == NONE:
+    own = lanes[lane]
+    if own.kind == NONE:
         return
-    tick, value = allowed.tick[lane], allowed.value[lane]
-    ticks, maker, reference = _priced(own, candle, tick, terms)
+    ticks, maker, reference = _priced(own, candle, terms)
     lots = 0
     if ticks > 0:
-        room = floor_snapped(terms.volume_cap * candle.volume / allowed.step[lane])
-        lots = min(own[LEFT], max(room, 0))
-        if own[BUY] == 1:
-            lots = _buyable(lots, ticks, value, maker, books, terms)
+        room = floor_snapped(terms.volume_cap * candle.volume / own.step)
+        lots = min(own.left, max(room, 0))
+        if own.buying == 1:
+            lots = _buyable(lots, ticks, own.value, maker, book, terms)
         else:
-            lots = min(lots, own[HELD])
-    own[RESTED] = 1
+            lots = min(lots, own.held)
+    own.rested = 1
     if lots > 0:
-        _fill(lane, lots, ticks, maker, reference, candle.at_ms, allowed, books, terms)
+        _fill(lane, lanes, lots, ticks, maker, reference, candle.at_ms, book, terms, fills)
         return
-    if own[BUY] == 1:
-        assumed = taker_ticks(True, candle.open, tick, terms)
-        if affordable_lots(float(books.account[CASH]), assumed, value, False, terms) == 0:
-            withdraw(lane, books)
-            books.denied[denied_cash] += 1
+    if own.buying == 1:
+        assumed = taker_ticks(True, candle.open, own.tick, terms)
+        if affordable_lots(float(book.cash), assumed, own.value, False, terms) == 0:
+            withdraw(own, book)
+            book.denied[NO_CASH] += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@inlined
 def _fill(
     lane: int,
+    lanes: Any,
     lots: int,
     ticks: int,
     maker: bool,
     reference: float,
     at_ms: int,
-    allowed: Filters,
-    books: Books,
-    terms: Terms,
+    book: Any,
+    terms: Any,
+    fills: Any,
 ) -> None:
-    own, marks, account = books.lots[lane], books.marks[lane], books.account
-    notional = lots * ticks * allowed.value[lane]
+    own = lanes[lane]
+    notional = lots * ticks * own.value
     fee = fee_units(notional, maker, terms)
-    price = ticks * allowed.tick[lane]
-    if own[BUY] == 1:
-        account[CASH] -= notional + fee
-        if own[HELD] == 0:
-            marks[HIGH] = price
-        held = own[HELD] + lots
-        marks[ENTRY] = (own[HELD] * marks[ENTRY] + lots * price) / held
-        own[HELD] = held
+    price = ticks * own.tick
+    if own.buying == 1:
+        book.cash -= notional + fee
+        if own.held == 0:
+            own.high = price
+        own.entry = (own.held * own.entry + lots * price) / (own.held + lots)
+        own.held += lots
     else:
-        account[CASH] += notional - fee
-        own[HELD] -= lots
-        if own[HELD] == 0:
-            own[CLOSED_MS] = at_ms
-            marks[ENTRY] = 0.0
-    _note_fill(lane, lots, ticks, fee // terms.fee_step, maker, reference, at_ms, books)
+        book.cash += notional - fee
+        own.held -= lots
+        if own.held == 0:
+            own.closed_ms = at_ms
+    index = book.fills
+    if index < len(fills):  # else the run is repeated with more room
+        row = fills[index]
+        row.at_ms, row.lane, row.buy, row.why = at_ms, lane, own.buying, own.why
+        row.qty, row.price, row.fee = lots, ticks, fee // terms.fee_step
+        row.maker, row.reference = (1 if maker else 0), reference
+    book.fills = index + 1
+    _count_down(own, lots, book)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _note_fill(
-    lane: int,
-    lots: int,
-    ticks: int,
-    fee: int,
-    maker: bool,
-    reference: float,
-    at_ms: int,
-    books: Books,
-) -> None:
-    own, account = books.lots[lane], books.account
-    index = account[FILLS]
-    if index < len(books.fills):  # else the run is repeated with more room
-        row = books.fills[index]
-        row[AT_MS] = at_ms
-        row[LANE] = lane
-        row[SIDE] = own[BUY]
-        row[QTY] = lots
-        row[PRICE] = ticks
-        row[FEE] = fee
-        row[MAKER] = 1 if maker else 0
-        row[WHY] = own[REASON]
-        books.references[index] = reference
-    account[FILLS] = index + 1
-    own[LEFT] -= lots
-    own[TOOK] += 1
-    if own[LEFT] == 0:
-        own[KIND] = NONE
-        account[FILLED] += 1
-        if own[TOOK] > 1:
-            account[PARTIAL] += 1
-
-
-def new_books(lanes: int, capacity: int, denials: int) -> Books:
-    """Empty books with room for `capacity` fills."""
-    return Books(
-        np.zeros(ACCOUNTS, np.int64),
-        np.zeros(WORTHS),
-        np.zeros((lanes, INTEGERS), np.int64),
-        np.zeros((lanes, FLOATS)),
-        np.empty((capacity, FILL_COLUMNS), np.int64),
-        np.empty(capacity),
-        np.zeros(denials, np.int64),
-    )
+@inlined
+def _count_down(own: Any, lots: int, book: Any) -> None:
+    own.left -= lots
+    own.took += 1
+    if own.left == 0:
+        own.kind = NONE
+        book.filled += 1
+        if own.took > 1:
+            book.partial += 1
