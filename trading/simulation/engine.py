@@ -66,8 +66,11 @@ def _tape(lanes: Sequence[Lane]) -> Any:
     ends = np.cumsum(sizes)
     starts = ends - sizes
     first = starts + np.array([min(lane.start, len(lane.bars)) for lane in lanes], np.int64)
-    columns = [_joined([lane.bars.columns()[index] for lane in lanes]) for index in range(6)]
-    return Tape(first, ends, *columns, _joined([_counting(lane) for lane in lanes]))
+    columns = zip(*(lane.bars.columns() for lane in lanes), strict=True)
+    joined = [_joined(list(column)) for column in columns]
+    open_ms, opens, highs, lows, closes, volumes = joined
+    targets = _joined([_counting(lane) for lane in lanes])
+    return Tape(first, ends, open_ms, opens, highs, lows, closes, volumes, targets)
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -11,7 +11,8 @@ State is in numpy records: compiled code hands them over as one pointer.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -70,15 +71,28 @@ FILL = np.dtype(
     align=True,
 )
 
-# Nothing is allocated in here, so references needn't be counted; and nothing is divided by zero.
-compiled = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-inlined = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+_OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def compiled(function: _F) -> _F:
+    """Machine code, kept on disk. Nothing is allocated in here, so no references are counted."""
+    return cast(_F, njit(**_OPTIONS)(function))
+
+
+def inlined(function: _F) -> _F:
+    """The same, put into its callers."""
+    return cast(_F, njit(forceinline=True, **_OPTIONS)(function))
+
 
 _EXACT = 4.6e18  # integers beyond half of int64 are computed in floats instead
 
 
 class Candle(NamedTuple):
-    """What the market did, as an order sees it."""
+    """What the market did, as an order sees it.
+
+    The cache on disk knows this class by its name: without it old caches fail to load.
+    """
 
     at_ms: int
     open: float

@@ -162,7 +162,7 @@ def _next_open(rows: Any, tape: Tape) -> int:
     opened = NEVER
     for lane in range(len(rows)):
         if rows[lane] < tape.last[lane]:
-            opened = min(opened, tape.open_ms[rows[lane]])
+            opened = min(opened, int(tape.open_ms[rows[lane]]))
     return opened
 
 

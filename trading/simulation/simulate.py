@@ -126,7 +126,7 @@ def warm() -> None:
     """Load the compiled kernel, or compile it once, so that no run has to wait for it."""
     steps = np.arange(64, dtype=np.int64)
     price = 100.0 + np.sin(steps / 3.0)
-    bars = Bars(steps * 60_000, *(price.copy() for _ in range(4)), np.full(64, 1e6))
+    bars = Bars(steps * 60_000, price, price, price, price, np.full(64, 1e6))
     for several in (bars, {"A": bars, "B": bars}):
         simulate(several, "buy_and_hold", timeframe="1m")
 
