@@ -5,6 +5,7 @@ run = simulate(bars, "trend_ema", {"fast": 10}, timeframe="5m")
 """
 
 from trading.simulation.engine import NotSimulable, run
+from trading.simulation.measured import measure_run
 from trading.simulation.run import (
     DENIALS,
     REASONS,
@@ -33,6 +34,7 @@ __all__ = [
     "Trades",
     "lane_of",
     "likely_filters",
+    "measure_run",
     "run",
     "simulate",
     "warm",
