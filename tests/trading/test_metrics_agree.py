@@ -102,7 +102,9 @@ def test_the_order_of_trades_matters_to_streaks_and_drawdown_only(order: list[in
     at, equity = curve(returns(3))
 
     one = measure(curve=(at, equity), trades=TradeColumns(pnl, flat, flat))
-    other = measure(curve=(at, equity), trades=TradeColumns(np.array([pnl[i] for i in order]), flat, flat))
+    other = measure(
+        curve=(at, equity), trades=TradeColumns(np.array([pnl[i] for i in order]), flat, flat)
+    )
 
     by_order = {"win_streak", "loss_streak", "closed_drawdown"}
     for first, second in zip(one.metrics, other.metrics, strict=True):

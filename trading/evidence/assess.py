@@ -1,0 +1,248 @@
+"""All evidence for one candidate, and the verdict. Pure: runs come from the caller's runner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from marketdata.bars import Bars, Floats
+from strategies.checks import look_ahead_violations, warmup_violations
+from strategies.protocol import Params, Strategy
+from trading.evidence import monte_carlo, reasons, walk_forward
+from trading.evidence.monte_carlo import Bands
+from trading.evidence.neighbourhood import neighbours, sampled
+from trading.evidence.overfitting import Overfitting, pbo
+from trading.evidence.sharpe import Moments, deflated_benchmark, dsr, min_trl, psr
+from trading.evidence.verdict import Thresholds, Verdict, judge
+from trading.evidence.walk_forward import Runner, WalkForward, folds_of, total_return
+from trading.metrics import max_drawdown
+from trading.metrics.series import daily_returns
+from trading.simulation.run import Run
+
+FOLDS = 5
+CONFIGURATIONS = 16  # drawn for PBO beside the candidate, the baseline and the neighbours
+BLOCKS = 8
+CUTS = 40  # of the look-ahead check, odd and even positions
+CHECKED_BARS = 20_000  # the last so many are checked
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Parameter sets ever tried with this strategy; per-period Sharpes as Welford's sums."""
+
+    n: int = 1
+    mean: float = 0.0
+    m2: float = 0.0
+
+    @property
+    def variance(self) -> float:
+        """Of the Sharpes, ddof 1; 0 for fewer than two."""
+        return self.m2 / (self.n - 1) if self.n > 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is to be judged, and on what."""
+
+    runner: Runner
+    strategy: Strategy[Any]
+    candidate: Params
+    baseline: Params | None
+    bars: Sequence[Bars]  # of each symbol, with the warm-up's past
+    from_ms: int
+    to_ms: int
+    oos_share: float
+    trials: Trials
+    thresholds: Thresholds
+    seed: int
+
+    @property
+    def rival(self) -> Params | None:
+        """The baseline, unless the candidate is the baseline itself."""
+        return None if self.baseline == self.candidate else self.baseline
+
+    @property
+    def split_ms(self) -> int:
+        """Where out-of-sample begins."""
+        return self.to_ms - int((self.to_ms - self.from_ms) * self.oos_share)
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """Total returns around the candidate; `lost` is the worst relative loss of its edge."""
+
+    own: float
+    around: tuple[tuple[str, float, float], ...]  # (parameter, value, total return)
+    lost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the verdict rests on."""
+
+    moments: Moments | None
+    sharpe_inside: float | None  # annual
+    sharpe_outside: float | None
+    trades_outside: int
+    psr: float | None
+    dsr: float | None
+    deflated_benchmark: float
+    min_trl_days: float | None
+    pbo: float | None
+    pbo_loss: float | None  # share of splits in which the chosen one loses out of sample
+    walk: WalkForward
+    plateau: Plateau
+    doubled_costs: float
+    drawdown: float
+    baseline_drawdown: float | None
+    look_ahead: int
+    warm_up: int
+    trials: Trials
+    bands_of_trades: Bands | None
+    bands_of_returns: Bands | None
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; numbers are finite or None."""
+        plain: dict[str, Any] = _plain(
+            {name: getattr(self, name) for name in self.__dataclass_fields__}
+        )
+        return plain
+
+
+def assess(
+    case: Case, *, progress: Callable[[int, str], None] = lambda share, what: None
+) -> Evidence:
+    """Run everything and judge it. `progress` gets percent and what is being done."""
+    progress(0, "Looking for look-ahead")
+    ahead, early = _checked(case)
+    progress(10, "In and out of sample")
+    whole = case.runner(case.candidate, case.from_ms, case.to_ms, 1.0)
+    inside = case.runner(case.candidate, case.from_ms, case.split_ms, 1.0)
+    outside = case.runner(case.candidate, case.split_ms, case.to_ms, 1.0)
+    other = case.runner(case.rival, case.from_ms, case.to_ms, 1.0) if case.rival else None
+    doubled = case.runner(case.candidate, case.from_ms, case.to_ms, 2.0)
+    progress(25, "Walking forward")
+    walk = walk_forward.walk_forward(
+        case.runner,
+        folds=folds_of(case.from_ms, case.to_ms, folds=FOLDS, purge_ms=_longest(whole)),
+        candidate=case.candidate,
+        baseline=case.rival,
+        progress=lambda share: progress(25 + int(share * 25), "Walking forward"),
+    )
+    progress(50, "Neighbours and other parameters")
+    plateau, overfit = _around(case, whole, other)
+    progress(85, "Drawing other orders of the same trades")
+    daily = daily_returns(with_opening(whole))
+    moments = Moments.of(daily)
+    opening = float(whole.rules.cash)
+    benchmark = deflated_benchmark(case.trials.n, case.trials.variance)
+    found = Evidence(
+        moments=moments,
+        sharpe_inside=_annual_sharpe(inside),
+        sharpe_outside=_annual_sharpe(outside),
+        trades_outside=len(outside.trades.pnl),
+        psr=psr(moments) if moments else None,
+        dsr=(
+            dsr(moments, trials=case.trials.n, variance=case.trials.variance) if moments else None
+        ),
+        deflated_benchmark=benchmark,
+        min_trl_days=min_trl(moments) if moments else None,
+        pbo=overfit.pbo if overfit else None,
+        pbo_loss=overfit.loss if overfit else None,
+        walk=walk,
+        plateau=plateau,
+        doubled_costs=total_return(doubled),
+        drawdown=max_drawdown(whole.equity),
+        baseline_drawdown=None if other is None else max_drawdown(other.equity),
+        look_ahead=ahead,
+        warm_up=early,
+        trials=case.trials,
+        bands_of_trades=monte_carlo.of_trades(whole.trades.pnl, opening=opening, seed=case.seed),
+        bands_of_returns=monte_carlo.of_returns(daily, seed=case.seed),
+        verdict=judge(()),
+    )
+    return replace(found, verdict=judge(reasons.of(found, case.thresholds)))
+
+
+def with_opening(run: Run) -> tuple[Any, Any]:
+    """The curve after the opening cash, so that the first day has a return."""
+    if not len(run.at_ms):
+        return run.at_ms, run.equity
+    at_ms = np.concatenate([[run.at_ms[0] - run.rules.timeframe_ms], run.at_ms])
+    return at_ms, np.concatenate([[float(run.rules.cash)], run.equity])
+
+
+def _checked(case: Case) -> tuple[int, int]:
+    """(look-ahead, warm-up) violations on the last candles of each symbol."""
+    ahead = early = 0
+    for bars in case.bars:
+        last = bars.slice(max(len(bars) - CHECKED_BARS, 0), len(bars))
+        if len(last) < 4:
+            continue
+        spread = np.unique(np.linspace(1, len(last) - 1, CUTS).astype(np.int64))
+        cuts = np.unique(np.clip(np.concatenate([spread, spread + 1]), 1, len(last) - 1))
+        ahead += len(
+            look_ahead_violations(case.strategy, case.candidate, last, cuts=cuts[::2].tolist())
+        )
+        room = len(last) - case.strategy.warmup(case.candidate)
+        if room > 0:
+            starts = np.unique(np.linspace(1, room, 8).astype(np.int64)).tolist()
+            early += len(warmup_violations(case.strategy, case.candidate, last, starts=starts))
+    return ahead, early
+
+
+def _longest(run: Run) -> int:
+    held = run.trades.closed_ms - run.trades.opened_ms
+    return int(held.max()) if len(held) else 0
+
+
+def _annual_sharpe(run: Run) -> float | None:
+    moments = Moments.of(daily_returns(with_opening(run)))
+    return moments.sharpe * math.sqrt(365) if moments and moments.n >= 20 else None
+
+
+def _around(case: Case, own: Run, other: Run | None) -> tuple[Plateau, Overfitting | None]:
+    """The neighbourhood, and PBO over candidate, baseline, neighbours and drawn parameters.
+
+    None of them is chosen from, so they don't count as trials.
+    """
+
+    def run(params: Params) -> Run:
+        return case.runner(params, case.from_ms, case.to_ms, 1.0)
+
+    near = [(each, run(each.params)) for each in neighbours(case.candidate)]
+    drawn = [run(p) for p in sampled(case.candidate, count=CONFIGURATIONS, seed=case.seed)]
+    gained = total_return(own)
+    totals = [total_return(each) for _, each in near]
+    lost = (gained - min(totals)) / gained if totals and gained > 0 else None
+    around = tuple((n.param, n.value, total) for (n, _), total in zip(near, totals, strict=True))
+    runs = [own, *([other] if other else []), *(each for _, each in near), *drawn]
+    return Plateau(gained, around, lost), _pbo(runs)
+
+
+def _pbo(runs: Sequence[Run]) -> Overfitting | None:
+    returns = [daily_returns(with_opening(run)) for run in runs]
+    rows = min((len(each) for each in returns), default=0)
+    if len(returns) < 2 or rows < 2 * BLOCKS:
+        return None
+    matrix: Floats = np.column_stack([each[-rows:] for each in returns])
+    return pbo(matrix, blocks=BLOCKS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
