@@ -32,7 +32,7 @@ from trading.simulation import Run, simulate
 from trading.simulation.simulate import USUAL_TERMS
 
 HOUR_MS = 3_600_000
-EDGE = 0.10  # drift over volatility of an hour
+EDGE = 0.13  # drift over volatility of an hour
 START_MS = 1_672_531_200_000  # 2023-01-01
 FILTERS = Filters(Decimal("0.01"), Decimal("0.000001"), Decimal("0.00001"), Decimal(5))
 

@@ -36,6 +36,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("marketdata:symbols", "Markets", "markets", "m"),
             Place("trading:bots", "Bots", "bot", "b"),
             Place("strategies:strategies", "Strategies", "strategy", "s"),
+            Place("trading:simulations", "Simulations", "simulation", "i"),
         ),
     ),
     (

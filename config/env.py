@@ -95,6 +95,19 @@ class Env(BaseSettings):
     paper_slippage_bps: Decimal = Field(default=Decimal(2), ge=0, le=1000)
     paper_volume_cap: Decimal = Field(default=Decimal("0.10"), gt=0, le=1)
 
+    # Evidence: what a simulation must show; see docs/reference/evidence.md
+    evidence_min_trades: int = Field(default=30, ge=0)
+    evidence_few_trades: int = Field(default=5, ge=0)
+    evidence_sharpe_kept: float = Field(default=0.5, ge=0, le=1)
+    evidence_dsr_green: float = Field(default=0.95, ge=0, le=1)
+    evidence_dsr_amber: float = Field(default=0.80, ge=0, le=1)
+    evidence_pbo_green: float = Field(default=0.2, ge=0, le=1)
+    evidence_pbo_amber: float = Field(default=0.5, ge=0, le=1)
+    evidence_pbo_loss: float = Field(default=0.2, ge=0, le=1)
+    evidence_folds_beaten: float = Field(default=0.6, ge=0, le=1)
+    evidence_drawdown_worse: float = Field(default=0.2, ge=0)
+    evidence_edge_lost: float = Field(default=0.3, ge=0)
+
     # Worker
     worker_concurrency: int = Field(default=2, ge=1, le=64)
 

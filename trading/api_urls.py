@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from django.urls import path
+import re
 
-from trading.api import audit, bots, jobs, orders, people, portfolio, strategies, system
+from django.urls import path, re_path
+
+from trading import exports
+from trading.api import (
+    audit,
+    bots,
+    jobs,
+    orders,
+    people,
+    portfolio,
+    simulations,
+    strategies,
+    system,
+)
+
+KINDS = "|".join(map(re.escape, exports.KINDS))
 
 urlpatterns = [
     path("auth/login", people.LoginView.as_view(), name="login"),
@@ -51,6 +66,22 @@ urlpatterns = [
         "strategies/<str:strategy>/versions",
         strategies.StrategyVersionsView.as_view(),
         name="strategy-versions",
+    ),
+    path(
+        "strategies/<str:strategy>/simulate",
+        simulations.SimulateView.as_view(),
+        name="strategy-simulate",
+    ),
+    path("simulations", simulations.SimulationsView.as_view(), name="simulations"),
+    path(
+        "simulations/<int:simulation_id>",
+        simulations.SimulationView.as_view(),
+        name="simulation",
+    ),
+    re_path(
+        rf"^simulations/(?P<simulation_id>\d{{1,18}})/export\.(?P<kind>{KINDS})$",
+        simulations.SimulationExportView.as_view(),
+        name="simulation-export",
     ),
     path("audit", audit.AuditView.as_view(), name="audit"),
     path("audit/verify", audit.AuditVerifyView.as_view(), name="audit-verify"),

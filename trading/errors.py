@@ -18,6 +18,26 @@ class KnobsInvalid(Refusal):
     code = "KNOBS_INVALID"
 
 
+class SimulationUnknown(NotFound):
+    code = "SIMULATION_UNKNOWN"
+
+
+class SimulationInvalid(Refusal):
+    code = "SIMULATION_INVALID"
+
+
+class SimulationUnfinished(Conflict):
+    """It has no report: still running, failed or canceled."""
+
+    code = "SIMULATION_UNFINISHED"
+
+
+class NothingStored(Refusal):
+    """Too few candles in the range."""
+
+    code = "NOTHING_STORED"
+
+
 class LiveNotGranted(Refusal):
     code = "LIVE_NOT_GRANTED"
 

@@ -9,8 +9,9 @@ from django.db.models import Model, QuerySet
 
 from config.templatetags.console import at_iso
 from marketdata.models import Symbol
+from strategies import registry
 from trading.forms import InstantField
-from trading.models import Bot, DecisionRecord, Job, Trade
+from trading.models import Bot, DecisionRecord, Job, Simulation, Trade
 from trading.order_state import OrderStatus
 
 M = TypeVar("M", bound=Model)
@@ -111,3 +112,17 @@ class AuditFilter(Filter):
     @property
     def to_text(self) -> str:
         return at_iso(self.given().get("to"))
+
+
+def _strategies() -> list[tuple[str, str]]:
+    named = [(one.name, one.title) for one in registry.STRATEGIES.values()]
+    return [("", "Any strategy"), *named]
+
+
+class SimulationFilter(Filter):
+    lookups = {"strategy": "version__strategy__name"}
+
+    strategy = forms.ChoiceField(required=False, label="strategy", choices=_strategies)
+    verdict = _any_of(
+        [(value, label) for value, label in Simulation.Verdict.choices if value], "verdict"
+    )

@@ -14,7 +14,7 @@ from marketdata.models import TIMEFRAMES, Candle, Symbol
 from strategies import registry
 from strategies.forms import ModelForm, model_form
 from trading.knobs import Knobs
-from trading.models import ApiToken
+from trading.models import ApiToken, Simulation
 from trading.services import Replay
 
 SPEEDS = [
@@ -112,6 +112,49 @@ class BackfillForm(forms.Form):
     timeframe = forms.ChoiceField(choices=TIMEFRAMES)
     start = InstantField(label="From, UTC")
     end = InstantField(label="To, UTC")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start and end and start >= end:
+            self.add_error("end", "The end must come after the start.")
+        return cleaned
+
+
+class SimulationForm(forms.Form):
+    """On what a strategy is simulated."""
+
+    symbols = forms.ModelMultipleChoiceField(
+        Symbol.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="They share one cash, so they need one quote asset.",
+        error_messages={"required": "Choose at least one symbol."},
+    )
+    timeframe = forms.ChoiceField(choices=TIMEFRAMES)
+    start = InstantField(label="From, UTC")
+    end = InstantField(label="To, UTC")
+    starting_cash = forms.DecimalField(
+        label="Starting cash",
+        min_value=Decimal(1),
+        max_value=Decimal(10**9),
+        initial=Decimal(10_000),
+    )
+    oos_share = forms.IntegerField(
+        label="Out of sample",
+        min_value=10,
+        max_value=90,
+        initial=30,
+        help_text="Per cent at the end that no search may see.",
+    )
+    fill_at = forms.ChoiceField(
+        label="Orders fill at",
+        choices=Simulation.FillAt.choices,
+        help_text="The same close is optimistic: nobody can trade a price that made the decision.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["symbols"].queryset = tradable_symbols()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

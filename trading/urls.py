@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from django.urls import path, re_path
 
-from trading.views import audit, books, bots, charts, controls, home, jobs, tokens
+from trading import exports
+from trading.views import audit, books, bots, charts, controls, home, jobs, simulations, tokens
 
 app_name = "trading"
+KINDS = "|".join(map(re.escape, exports.KINDS))
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -33,6 +37,14 @@ urlpatterns = [
     path("jobs/<int:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),
     path("jobs/backfill/<path:symbol>/", jobs.backfill_start, name="backfill-start"),
     path("dead-letters/<int:letter_id>/retry/", jobs.letter_retry, name="letter-retry"),
+    path("simulations/", simulations.simulations, name="simulations"),
+    path("simulations/new/", simulations.simulation_new, name="simulation-new"),
+    path("simulations/<int:simulation_id>/", simulations.simulation, name="simulation"),
+    re_path(
+        rf"^simulations/(?P<simulation_id>\d{{1,18}})/export\.(?P<kind>{KINDS})$",
+        simulations.simulation_export,
+        name="simulation-export",
+    ),
     path("controls/", controls.controls, name="controls"),
     path("controls/pause/", controls.system_pause, name="system-pause"),
     path("controls/resume/", controls.system_resume, name="system-resume"),

@@ -273,6 +273,9 @@ def _as_mapping(value: object) -> Mapping[str, Any]:
 
 
 _TONES = {
+    "GREEN": "up",
+    "AMBER": "warn",
+    "RED": "down",
     "RUNNING": "up",
     "DONE": "up",
     "FILLED": "up",

@@ -17,6 +17,13 @@ from trading.queries._readiness import (
     start_reasons,
     system_state,
 )
+from trading.queries._simulations import (
+    last_verdicts,
+    report_bytes,
+    report_of,
+    simulation,
+    simulations,
+)
 
 __all__ = [
     "BotCard",
@@ -34,11 +41,16 @@ __all__ = [
     "feed_status",
     "fills",
     "jobs",
+    "last_verdicts",
     "orders",
     "performance",
     "portfolio_now",
     "positions_now",
     "readiness",
+    "report_bytes",
+    "report_of",
+    "simulation",
+    "simulations",
     "start_reasons",
     "system_state",
     "trades",

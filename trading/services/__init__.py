@@ -32,6 +32,13 @@ from trading.services._people import (
     sync_roles,
     use_token,
 )
+from trading.services._simulate import simulate_strategy
+from trading.services._simulations import (
+    Plan,
+    make_report,
+    reproduce_simulation,
+    start_simulation,
+)
 from trading.services._snapshots import thin_snapshots
 from trading.services._system import (
     StopProof,
@@ -51,6 +58,7 @@ __all__ = [
     "AuditVerdict",
     "FillReport",
     "Hints",
+    "Plan",
     "Replay",
     "StopProof",
     "apply_fills",
@@ -70,12 +78,14 @@ __all__ = [
     "export_head",
     "get_bot",
     "is_silent",
+    "make_report",
     "pause_system",
     "place_order",
     "record",
     "record_login",
     "record_login_failed",
     "record_logout",
+    "reproduce_simulation",
     "resume_system",
     "retry_dead_letter",
     "revoke_token",
@@ -85,8 +95,10 @@ __all__ = [
     "set_knobs",
     "set_system_state",
     "start_backfill",
+    "simulate_strategy",
     "start_bot",
     "start_scheduler",
+    "start_simulation",
     "stop_bot",
     "stop_scheduler",
     "submit_order",

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Max, Min, QuerySet
-from pydantic import ValidationError
 
 from config import clock
 from marketdata import services as marketdata_services
@@ -25,17 +24,16 @@ from trading.errors import (
     BotInvalid,
     BotNotRunning,
     BotUnknown,
-    KnobsInvalid,
     LiveNotGranted,
     NotReady,
     SystemHalted,
 )
-from trading.knobs import Knobs
 from trading.models import Bot, Job, SystemState
 from trading.models.bots import BotSymbol
 from trading.order_state import LIVE
 from trading.queries import start_reasons
 from trading.services._audit import record
+from trading.services._knobs import checked_knobs
 
 Status = Bot.Status
 OPEN_JOBS = (Job.Status.QUEUED, Job.Status.RUNNING)
@@ -73,7 +71,7 @@ def create_bot(
         timeframe=timeframe,
         paper_mode=paper_mode,
         version=version,
-        knobs=_validated(knobs or {}).stored(),
+        knobs=checked_knobs(knobs or {}).stored(),
         starting_cash=cash,
         cash=cash,
         peak_equity=cash,
@@ -106,7 +104,7 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
     bot.timeframe = changes.get("timeframe", bot.timeframe)
     bot.version = changes.get("version", bot.version)
     if "knobs" in changes:
-        bot.knobs = _validated({**bot.knobs, **changes["knobs"]}).stored()
+        bot.knobs = checked_knobs({**bot.knobs, **changes["knobs"]}).stored()
     _check_shape(bot.name, symbols, bot.timeframe, bot.paper_mode, bot.starting_cash, None)
     bot.updated_at = now
     bot.save(update_fields=["name", "timeframe", "version", "knobs", "updated_at"])
@@ -127,7 +125,7 @@ def set_knobs(*, bot_id: int, knobs: Mapping[str, Any], by: User | None, now: da
     """Turn the given knobs, keep the others; they hold from the next candle on."""
     bot = get_bot(bot_id, lock=True)
     before = dict(bot.knobs)
-    bot.knobs = _validated({**bot.knobs, **knobs}).stored()
+    bot.knobs = checked_knobs({**bot.knobs, **knobs}).stored()
     bot.updated_at = now
     bot.save(update_fields=["knobs", "updated_at"])
     record(
@@ -267,16 +265,6 @@ def _symbols_wrong(symbols: Sequence[Symbol]) -> str:
     if len({(symbol.exchange, symbol.quote) for symbol in symbols}) > 1:
         return "All symbols need one exchange and one quote asset: they share cash."
     return ""
-
-
-def _validated(given: Mapping[str, Any]) -> Knobs:
-    try:
-        return Knobs.model_validate({**Knobs.defaults(settings.ENV).model_dump(), **given})
-    except ValidationError as error:
-        fields: dict[str, object] = {
-            ".".join(str(part) for part in item["loc"]): [item["msg"]] for item in error.errors()
-        }
-        raise KnobsInvalid("Some knobs are out of bounds.", fields=fields) from None
 
 
 def _check_may_start(bot: Bot, now: datetime) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from config import clock
+from config.refusals import Refusal
 from marketdata import services as marketdata_services
 from marketdata.errors import ExchangeUnavailable
 from marketdata.exchanges import exchange_for
@@ -19,15 +21,27 @@ from strategies import queries as strategy_queries
 from strategies import registry
 from trading import events
 from trading.errors import BotInvalid, JobNotRunning, JobUnknown
-from trading.models import Bot, Job
+from trading.models import Bot, Job, Simulation
 from trading.services._audit import record
 from trading.services._books import Lane
 from trading.services._bots import stop_bot
+from trading.services._simulations import SIMULATION, run_simulation
 
 Status = Job.Status
 OPEN = (Status.QUEUED, Status.RUNNING)
 BACKFILL = "market.backfill"
 BACKFILL_MAX_CANDLES = 2_000_000
+
+
+Watcher = Callable[[int, str], None]
+
+
+def _unwatched(percent: int, message: str) -> None:
+    """Nobody looks on."""
+
+
+class JobEnded(Exception):
+    """Somebody canceled it while it ran: what isn't stored yet is dropped."""
 
 
 def begin_bot_job(*, bot: Bot, now: datetime) -> None:
@@ -82,13 +96,18 @@ def start_backfill(
     return job
 
 
-def run_job(*, job_id: int, now: datetime) -> bool:
-    """One slice of a job; whether it must go on. A canceled job does nothing."""
-    job = Job.objects.filter(pk=job_id, status__in=OPEN, task=BACKFILL).first()
+def run_job(*, job_id: int, now: datetime, progress: Watcher = _unwatched) -> bool:
+    """One slice of a job; whether it must go on. A canceled job does nothing.
+
+    `progress` is told percent and what is being done, beside the job's row.
+    """
+    job = Job.objects.filter(pk=job_id, status__in=OPEN, task__in=CARRIED).first()
     if job is None:
         return False
     try:
-        return not _backfill_slice(job, now)
+        return not CARRIED[job.task](job, now, progress)
+    except JobEnded:
+        return False
     except ExchangeUnavailable as error:
         # Left running: a tick takes an idle job up again after a minute, where it was.
         message = f"Waiting for the exchange: {error.detail}"
@@ -96,8 +115,9 @@ def run_job(*, job_id: int, now: datetime) -> bool:
         update_job(job=job, status=Status.RUNNING, progress=job.progress, message=message, now=now)
         return False
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        update_job(job=job, status=Status.FAILED, progress=job.progress, message=message, now=now)
+        what = error.detail if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+        job.refresh_from_db()
+        update_job(job=job, status=Status.FAILED, progress=job.progress, message=what, now=now)
         return False
 
 
@@ -133,11 +153,12 @@ def update_job(*, job: Job, status: str, progress: int, message: str, now: datet
     return bool(changed)
 
 
-def _backfill_slice(job: Job, now: datetime) -> bool:
+def _backfill_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
     args: Mapping[str, Any] = job.args
     symbol = Symbol.objects.get(pk=args["symbol_id"])
 
     def progress(percent: int, message: str) -> None:
+        watcher(percent, message)
         update_job(job=job, status=Status.RUNNING, progress=percent, message=message, now=now)
 
     done = marketdata_services.backfill_candles(
@@ -152,3 +173,25 @@ def _backfill_slice(job: Job, now: datetime) -> bool:
     if done:
         update_job(job=job, status=Status.DONE, progress=100, message="Done", now=now)
     return done
+
+
+def _simulation_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
+    simulation = Simulation.objects.select_related("version__strategy", "baseline").get(job=job)
+
+    def progress(percent: int, message: str) -> None:
+        watcher(percent, message)
+        if not update_job(
+            job=job, status=Status.RUNNING, progress=percent, message=message, now=clock.now()
+        ):
+            raise JobEnded
+
+    run_simulation(simulation=simulation, progress=progress, now=now)
+    update_job(job=job, status=Status.DONE, progress=100, message="Done", now=clock.now())
+    return True
+
+
+# What carries a job of each task one slice further; True when it is done.
+CARRIED: dict[str, Callable[[Job, datetime, Watcher], bool]] = {
+    BACKFILL: _backfill_slice,
+    SIMULATION: _simulation_slice,
+}

@@ -103,7 +103,7 @@ def _bots_may_run() -> bool:
 def _waiting_jobs(now: datetime) -> list[int]:
     fresh = Q(status=Job.Status.QUEUED, updated_at__lte=now - timedelta(seconds=1))
     idle = Q(status=Job.Status.RUNNING, updated_at__lte=now - JOB_IDLE_FOR)
-    rows = Job.objects.filter(fresh | idle, task=_jobs.BACKFILL)
+    rows = Job.objects.filter(fresh | idle, task__in=_jobs.CARRIED)
     return [
         pk
         for pk, seen in rows.values_list("pk", "updated_at")

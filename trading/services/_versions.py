@@ -16,7 +16,7 @@ from trading.services._audit import record
 
 @transaction.atomic
 def create_version(
-    *, strategy_name: str, params: Mapping[str, Any], note: str, by: User, now: datetime
+    *, strategy_name: str, params: Mapping[str, Any], note: str, by: User | None, now: datetime
 ) -> StrategyVersion:
     """A candidate with these parameters; the same content gives the row that exists."""
     version = strategy_services.create_version(

@@ -59,7 +59,12 @@ ACTIONS: Mapping[str, str] = {
     "HOLD": "Hold",
     "DENIED": "Denied",
 }
-TASKS: Mapping[str, str] = {"bot.run": "Run a bot", "market.backfill": "Download history"}
+TASKS: Mapping[str, str] = {
+    "bot.run": "Run a bot",
+    "market.backfill": "Download history",
+    "simulation.run": "Simulate",
+    "search.run": "Search parameters",
+}
 
 
 @register.filter
@@ -81,3 +86,9 @@ def action_name(code: str) -> str:
 @register.filter
 def task_name(code: str) -> str:
     return TASKS.get(code, titled(code))
+
+
+@register.filter
+def split_words(text: str) -> list[str]:
+    """Words of a fixed list in a template."""
+    return text.split()

@@ -1,0 +1,137 @@
+"""`manage.py simulate trend_ema --symbol BTC/USDT --timeframe 5m --from 2024-01-01 --to 2024-04-30`"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from config import clock
+from config.query_params import parse_ms
+from config.refusals import Refusal
+from trading import queries, services
+from trading.models import Simulation
+
+COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
+
+
+class Command(BaseCommand):
+    help = "Simulate a strategy on stored candles against a baseline, and judge it."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("strategy")
+        parser.add_argument("--symbol", action="append", required=True, help="repeat for several")
+        parser.add_argument("--timeframe", default="1h")
+        parser.add_argument("--from", dest="from_ms", required=True, help="ISO 8601, UTC")
+        parser.add_argument("--to", dest="to_ms", required=True)
+        parser.add_argument("--version", dest="number", type=int)
+        parser.add_argument(
+            "--set", dest="params", action="append", default=[], help="parameter=value"
+        )
+        parser.add_argument("--no-baseline", action="store_true")
+        parser.add_argument("--cash")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--fill-at", choices=Simulation.FillAt.values, default="next_open")
+        parser.add_argument("--json", action="store_true", help="print the report itself")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            simulation = services.simulate_strategy(
+                strategy=options["strategy"], asked=_asked(options), by=None, now=clock.now()
+            )
+            self._carry(simulation, quiet=options["json"])
+            row = queries.simulation(simulation.pk)
+            if not row.report_hash:
+                raise CommandError(row.job.message)
+            if options["json"]:
+                self.stdout.write(queries.report_bytes(row).decode())
+            else:
+                _show(row, queries.report_of(row))
+        except Refusal as refusal:
+            raise CommandError(_words(refusal)) from None
+
+    def _carry(self, simulation: Simulation, *, quiet: bool) -> None:
+        """Run the job here, and show how far it is."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        console = Console(quiet=quiet, stderr=True)
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("Simulating", total=100)
+
+            def shown(percent: int, message: str) -> None:
+                progress.update(task, completed=percent, description=message)
+
+            services.run_job(job_id=simulation.job_id, now=clock.now(), progress=shown)
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    asked: dict[str, Any] = {
+        "symbols": options["symbol"],
+        "timeframe": options["timeframe"],
+        "seed": options["seed"],
+        "fill_at": options["fill_at"],
+    }
+    for name in ("from_ms", "to_ms"):
+        try:
+            asked[name] = parse_ms(options[name], name)
+        except Exception:
+            raise CommandError(f"--{name[:-3]}: {options[name]} is no time.") from None
+    if options["number"]:
+        asked["version"] = options["number"]
+    elif options["params"]:
+        asked["params"] = dict(_param(text) for text in options["params"])
+    if options["no_baseline"]:
+        asked["baseline"] = None
+    if options["cash"]:
+        asked["starting_cash"] = options["cash"]
+    return asked
+
+
+def _param(text: str) -> tuple[str, Any]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise CommandError(f"--set takes parameter=value, not {text}.")
+    try:
+        return name, orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return name, value
+
+
+def _words(refusal: Refusal) -> str:
+    fields = "; ".join(f"{name}: {words}" for name, words in refusal.fields.items())
+    return f"{refusal.detail} {fields}".strip()
+
+
+def _show(row: Simulation, report: dict[str, Any]) -> None:
+    console = Console()
+    colour = COLOURS[row.verdict]
+    console.print(f"[bold {colour}]{row.verdict}[/] simulation {row.pk}, report {row.report_hash}")
+    checks = Table("Check", "Result", "Found", "Asked", box=None, pad_edge=False)
+    for reason in report["verdict"]["reasons"]:
+        result = f"[{COLOURS[reason['colour']]}]{reason['colour'].lower()}[/]"
+        checks.add_row(
+            reason["title"], result, _number(reason["value"]), _number(reason["threshold"])
+        )
+    console.print(checks)
+    metrics = Table("Metric", "Candidate", "Out of sample", "Baseline", box=None, pad_edge=False)
+    sides = report["candidate"]["metrics"]
+    outside = {metric["name"]: metric["value"] for metric in sides["out_of_sample"]}
+    other = report["baseline"]["metrics"]["whole"] if report["baseline"] else []
+    baseline = {metric["name"]: metric["value"] for metric in other}
+    for metric in sides["whole"]:
+        name = metric["name"]
+        metrics.add_row(
+            metric["title"],
+            _number(metric["value"]),
+            _number(outside.get(name)),
+            _number(baseline.get(name)),
+        )
+    console.print(metrics)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.4g}"

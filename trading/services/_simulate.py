@@ -1,0 +1,59 @@
+"""From what somebody typed to a simulation: names become versions and symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from marketdata.queries import resolve_symbol, timeframe_of
+from strategies import queries as strategy_queries
+from strategies.errors import VersionUnknown
+from strategies.models import StrategyVersion
+from trading.models import Simulation
+from trading.services._simulations import Plan, start_simulation
+from trading.services._versions import create_version
+
+_PLANNED = ("from_ms", "to_ms", "knobs", "starting_cash", "fill_at", "oos_share", "seed")
+
+
+def simulate_strategy(
+    *, strategy: str, asked: Mapping[str, Any], by: User | None, now: datetime
+) -> Simulation:
+    """Start what is `asked` for: `version` or `params` (a candidate is made of them), else the
+    active version; `baseline` a number, None for none, not given for the active version;
+    `symbols` by name; `timeframe`, `from_ms`, `to_ms` and what else a Plan has.
+    """
+    name = strategy_queries.strategy_called(strategy).name
+    plan = Plan(
+        symbols=[resolve_symbol(text) for text in dict.fromkeys(asked["symbols"])],
+        timeframe=timeframe_of(asked["timeframe"]),
+        **{key: asked[key] for key in _PLANNED if key in asked},
+    )
+    version = _version(name, asked, by, now)
+    baseline = _baseline(name, asked)
+    return start_simulation(version=version, baseline=baseline, plan=plan, by=by, now=now)
+
+
+def _version(
+    name: str, asked: Mapping[str, Any], by: User | None, now: datetime
+) -> StrategyVersion:
+    if asked.get("version") is not None:
+        return strategy_queries.version_numbered(name, asked["version"])
+    if asked.get("params") is not None:
+        return create_version(
+            strategy_name=name, params=asked["params"], note="Simulated", by=by, now=now
+        )
+    return strategy_queries.active_version(name)
+
+
+def _baseline(name: str, asked: Mapping[str, Any]) -> StrategyVersion | None:
+    if "baseline" in asked:
+        number = asked["baseline"]
+        return None if number is None else strategy_queries.version_numbered(name, number)
+    try:
+        return strategy_queries.active_version(name)
+    except VersionUnknown:
+        return None

@@ -1,0 +1,115 @@
+"""Stored candles and settings as the engine wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from marketdata import queries as marketdata_queries
+from marketdata import store
+from marketdata.bars import Bars
+from marketdata.timeframes import Timeframe
+from strategies.protocol import Params, Strategy
+from trading.costs import Filters, Terms
+from trading.errors import NothingStored
+from trading.knobs import Knobs
+from trading.models.simulations import Stretch
+from trading.services._books import filters_of, limits_of, terms_of
+from trading.simulation import FillAt, Rules, Run, lane_of, run
+from trading.simulation.certificate import dataset_hash
+
+PAST = 3  # times the warm-up is loaded before the range: neighbours may need more
+LEAST_PAST = 500
+FEW_BARS = 50  # in the range: less is no sample of anything
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stretch needs to be simulated any number of times."""
+
+    strategy: Strategy[Any]
+    timeframe: Timeframe
+    bars: Mapping[str, Bars]  # with the past that the warm-up needs
+    filters: Mapping[str, Filters]
+    knobs: Knobs
+    cash: Decimal
+    fill_at: FillAt
+
+    def run(self, params: Params, from_ms: int, to_ms: int, costs: float = 1.0) -> Run:
+        """One simulation of [from_ms, to_ms) with costs times a factor."""
+        return self.run_strategy(self.strategy, params, from_ms, to_ms, costs)
+
+    def run_strategy(
+        self, strategy: Strategy[Any], params: Params, from_ms: int, to_ms: int, costs: float = 1.0
+    ) -> Run:
+        """The same with another strategy."""
+        lanes = [
+            lane_of(
+                name,
+                bars,
+                strategy,
+                params,
+                filters=self.filters[name],
+                from_ms=from_ms,
+                to_ms=to_ms,
+            )
+            for name, bars in self.bars.items()
+        ]
+        rules = Rules(
+            timeframe_ms=self.timeframe.ms,
+            cash=self.cash,
+            terms=dearer(terms_of(self.knobs), Decimal(str(costs))),
+            limits=limits_of(self.knobs),
+            exits=strategy.exits(params),
+            rebalance=self.knobs.position_mode == "rebalance",
+            fill_at=self.fill_at,
+        )
+        return run(lanes, rules)
+
+    def datasets(self) -> dict[str, str]:
+        """sha256 of each symbol's candles."""
+        return {name: dataset_hash(bars) for name, bars in self.bars.items()}
+
+
+def dearer(terms: Terms, factor: Decimal) -> Terms:
+    """The same terms with all costs times `factor`."""
+    return replace(
+        terms,
+        fee_maker_bps=terms.fee_maker_bps * factor,
+        fee_taker_bps=terms.fee_taker_bps * factor,
+        half_spread_bps=terms.half_spread_bps * factor,
+        slippage_bps=terms.slippage_bps * factor,
+    )
+
+
+def stage_of(
+    stretch: Stretch, strategy: Strategy[Any], *, params: list[Params], fill_at: FillAt
+) -> Stage:
+    """Load a stretch for these parameter sets. Refuses NothingStored."""
+    timeframe = Timeframe(stretch.timeframe)
+    past = max(PAST * max(strategy.warmup(each) for each in params), LEAST_PAST)
+    bars, filters = {}, {}
+    for name in stretch.symbols:
+        symbol = marketdata_queries.resolve_symbol(name)
+        bars[name] = _bars(symbol.pk, stretch, past)
+        filters[name] = filters_of(symbol)
+        stored = int((bars[name].open_ms >= stretch.from_ms).sum())
+        if stored < FEW_BARS:
+            raise NothingStored(f"{name} {timeframe}: {stored} candles are stored in this range.")
+    return Stage(
+        strategy=strategy,
+        timeframe=timeframe,
+        bars=bars,
+        filters=filters,
+        knobs=Knobs.model_validate(stretch.knobs),
+        cash=Decimal(stretch.starting_cash),
+        fill_at=fill_at,
+    )
+
+
+def _bars(symbol_id: int, stretch: Stretch, past: int) -> Bars:
+    before = store.load_bars(symbol_id, stretch.timeframe, to_ms=stretch.from_ms, limit=past)
+    first = int(before.open_ms[0]) if len(before) else stretch.from_ms
+    return store.load_bars(symbol_id, stretch.timeframe, from_ms=first, to_ms=stretch.to_ms)
