@@ -32,6 +32,8 @@ class Runs:
     """What was simulated, on the same candles and with the same costs."""
 
     candidate: Run
+    inside: Run  # of the candidate, each begun anew: a limit that was reached in the one
+    outside: Run  # must not keep it out of the other
     baseline: Run | None
     held: Run  # buy and hold
     split_ms: int
@@ -44,7 +46,7 @@ def build(runs: Runs, evidence: Evidence, inputs: dict[str, Any]) -> dict[str, A
         "format": FORMAT,
         **inputs,
         "split_ms": runs.split_ms,
-        "candidate": _side(runs.candidate, runs),
+        "candidate": _candidate(runs),
         "baseline": None if runs.baseline is None else _side(runs.baseline, runs),
         "buy_and_hold": {
             "equity": _curve(runs.held),
@@ -90,14 +92,18 @@ def headline(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _candidate(runs: Runs) -> dict[str, Any]:
+    side = _side(runs.candidate, runs)
+    side["metrics"] |= {
+        "in_sample": _metrics(measure_run(runs.inside)),
+        "out_of_sample": _metrics(measure_run(runs.outside)),
+    }
+    return side
+
+
 def _side(run: Run, runs: Runs) -> dict[str, Any]:
-    benchmark = _aligned(runs.held, run)
     return {
-        "metrics": {
-            "whole": _metrics(measure_run(run, benchmark=benchmark)),
-            "in_sample": _metrics(measure_run(run, benchmark=benchmark, to_ms=runs.split_ms)),
-            "out_of_sample": _metrics(measure_run(run, benchmark=benchmark, from_ms=runs.split_ms)),
-        },
+        "metrics": {"whole": _metrics(measure_run(run, benchmark=_aligned(runs.held, run)))},
         "equity": _curve(run),
         "monthly": _monthly(run),
         "daily_returns": _histogram(daily_returns(with_opening(run))),

@@ -127,7 +127,7 @@ def _metric(definition: Definition, value: float | str, sizes: dict[str, int]) -
         unit=definition.unit,
         formula=definition.formula,
         n=sizes[definition.group],
-        value=None if isinstance(value, str) else value,
+        value=None if isinstance(value, str) else float(value),
         reason=str(value) if missing else "",
         group=definition.group,
     )

@@ -227,6 +227,8 @@ def _runs(
     hold = registry.get("buy_and_hold")
     return tear_sheet.Runs(
         candidate=stage.run(candidate, from_ms, to_ms),
+        inside=stage.run(candidate, from_ms, split_ms),
+        outside=stage.run(candidate, split_ms, to_ms),
         baseline=stage.run(baseline, from_ms, to_ms) if baseline else None,
         held=stage.run_strategy(hold, hold.validated({}), from_ms, to_ms),
         split_ms=split_ms,

@@ -1,4 +1,4 @@
-"""`manage.py simulate trend_ema --symbol BTC/USDT --timeframe 5m --from 2024-01-01 --to 2024-04-30`"""
+"""`manage.py simulate STRATEGY --symbol BTC/USDT --from 2024-01-01 --to 2024-04-30`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--timeframe", default="1h")
         parser.add_argument("--from", dest="from_ms", required=True, help="ISO 8601, UTC")
         parser.add_argument("--to", dest="to_ms", required=True)
-        parser.add_argument("--version", dest="number", type=int)
+        parser.add_argument("--number", type=int, help="of the version")
         parser.add_argument(
             "--set", dest="params", action="append", default=[], help="parameter=value"
         )
