@@ -108,6 +108,9 @@ class Env(BaseSettings):
     evidence_drawdown_worse: float = Field(default=0.2, ge=0)
     evidence_edge_lost: float = Field(default=0.3, ge=0)
 
+    # Drift: a gap beyond this part of the cash is audited
+    drift_alarm_bps: Decimal = Field(default=Decimal(50), gt=0, le=10_000)
+
     # Worker
     worker_concurrency: int = Field(default=2, ge=1, le=64)
 

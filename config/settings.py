@@ -229,11 +229,17 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.run_bot": {"queue": "cycles"},
     "trading.tasks.submit_order": {"queue": "orders"},
     "trading.tasks.sweep_orders": {"queue": "orders"},
+    "trading.tasks.measure_drifts": {"queue": "simulations"},
 }
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "trading.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "measure-drifts": {
+        "task": "trading.tasks.measure_drifts",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "thin-snapshots": {
         "task": "trading.tasks.thin_snapshots",
         "schedule": 600.0,

@@ -45,6 +45,12 @@ def thin_snapshots(**_: Any) -> None:
     services.thin_snapshots(now=clock.now())
 
 
+@shared_task
+def measure_drifts(**_: Any) -> None:
+    """Every few minutes, from beat."""
+    services.measure_drifts(now=clock.now())
+
+
 def send_hints(hints: services.Hints) -> None:
     """Tell the workers; a bus that is away is no reason to stop ticking."""
     for bot_id in hints.bots:

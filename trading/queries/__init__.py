@@ -1,6 +1,7 @@
 """Reads of trading that more than one door needs; rows or frozen values, never a write."""
 
 from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
+from trading.queries._drift import drift_of
 from trading.queries._equity import EquityPoint, equity_curve, performance
 from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
 from trading.queries._portfolio import (
@@ -37,6 +38,7 @@ __all__ = [
     "bot_cards",
     "bots_for_list",
     "decisions",
+    "drift_of",
     "equity_curve",
     "feed_status",
     "fills",

@@ -18,6 +18,7 @@ from trading.services._bots import (
 )
 from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import retry_dead_letter
+from trading.services._drift import measure_drift, measure_drifts, start_drift
 from trading.services._fills import FillReport, apply_fills
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
@@ -79,6 +80,8 @@ __all__ = [
     "get_bot",
     "is_silent",
     "make_report",
+    "measure_drift",
+    "measure_drifts",
     "pause_system",
     "place_order",
     "record",
@@ -97,6 +100,7 @@ __all__ = [
     "start_backfill",
     "simulate_strategy",
     "start_bot",
+    "start_drift",
     "start_scheduler",
     "start_simulation",
     "stop_bot",

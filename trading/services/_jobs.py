@@ -25,6 +25,7 @@ from trading.models import Bot, Job, Simulation
 from trading.services._audit import record
 from trading.services._books import Lane
 from trading.services._bots import stop_bot
+from trading.services._drift import DRIFT, measure_drift
 from trading.services._simulations import SIMULATION, run_simulation
 
 Status = Job.Status
@@ -190,8 +191,16 @@ def _simulation_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
     return True
 
 
+def _drift_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
+    found = measure_drift(bot_id=job.bot_id or 0, now=now)
+    message = "Done" if found else "It has decided nothing yet"
+    update_job(job=job, status=Status.DONE, progress=100, message=message, now=now)
+    return True
+
+
 # What carries a job of each task one slice further; True when it is done.
 CARRIED: dict[str, Callable[[Job, datetime, Watcher], bool]] = {
     BACKFILL: _backfill_slice,
     SIMULATION: _simulation_slice,
+    DRIFT: _drift_slice,
 }

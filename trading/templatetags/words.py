@@ -63,6 +63,7 @@ TASKS: Mapping[str, str] = {
     "bot.run": "Run a bot",
     "market.backfill": "Download history",
     "simulation.run": "Simulate",
+    "drift.measure": "Measure drift",
     "search.run": "Search parameters",
 }
 
