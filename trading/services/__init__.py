@@ -16,6 +16,7 @@ from trading.services._bots import (
     stop_bot,
     update_bot,
 )
+from trading.services._cross_validation import cross_validate_strategy
 from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import retry_dead_letter
 from trading.services._drift import measure_drift, measure_drifts, start_drift
@@ -74,6 +75,7 @@ __all__ = [
     "create_user",
     "create_version",
     "emergency_stop",
+    "cross_validate_strategy",
     "ensure_system_state",
     "export_audit",
     "export_head",
