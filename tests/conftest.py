@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from config import bus
-from trading import audit_triggers
+from trading import audit_triggers, trial_triggers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,23 +46,24 @@ def _is_loopback(host: str) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def flush_past_the_audit_triggers() -> Iterator[None]:
-    """Tests with real transactions empty all tables afterwards; the audit log refuses that."""
+def flush_past_the_triggers() -> Iterator[None]:
+    """Tests with real transactions empty all tables afterwards; some tables refuse that."""
     patch = pytest.MonkeyPatch()
     real = BaseDatabaseOperations.execute_sql_flush
 
     def flush(self: BaseDatabaseOperations, sql_list: Any) -> None:
-        _drop_audit_triggers(self.connection)
+        for table in (audit_triggers.TABLE, trial_triggers.TABLE):
+            _drop_triggers(self.connection, table)
         real(self, sql_list)
         audit_triggers.lay(self.connection)
+        trial_triggers.lay(self.connection)
 
     patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
     yield
     patch.undo()
 
 
-def _drop_audit_triggers(connection: BaseDatabaseWrapper) -> None:
-    table = audit_triggers.TABLE
+def _drop_triggers(connection: BaseDatabaseWrapper, table: str) -> None:
     sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
         cursor.execute(

@@ -39,6 +39,7 @@ urlpatterns = [
     path("bots/<int:bot_id>/stop", bots.BotStopView.as_view(), name="bot-stop"),
     path("bots/<int:bot_id>/knobs", bots.BotKnobsView.as_view(), name="bot-knobs"),
     path("bots/<int:bot_id>/cycle", bots.BotCycleView.as_view(), name="bot-cycle"),
+    path("bots/<int:bot_id>/drift", bots.BotDriftView.as_view(), name="bot-drift"),
     path("bots/<int:bot_id>/decisions", bots.BotDecisionsView.as_view(), name="bot-decisions"),
     path("portfolio", portfolio.PortfolioView.as_view(), name="portfolio"),
     path("portfolio/history", portfolio.PortfolioHistoryView.as_view(), name="portfolio-history"),

@@ -19,6 +19,7 @@ from strategies import queries as strategy_queries
 from strategies import registry
 from trading import queries
 from trading.bot_wizard import BotWizard
+from trading.drift_picture import Step, waterfall
 from trading.errors import BotUnknown
 from trading.filters import DecisionFilter
 from trading.forms import KnobsForm, NameForm, knobs_initial
@@ -31,6 +32,7 @@ TABS = {
     "fills": "Fills",
     "trades": "Trades",
     "performance": "Performance",
+    "drift": "Drift",
     "settings": "Settings",
 }
 ROWS = 25
@@ -59,6 +61,8 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "positions": cache(partial(queries.positions_now, bot_id)),
         "round_trips": cache(partial(_trade_figures, bot)),
         "performance": cache(partial(queries.performance, bot_id)),
+        "drift": cache(partial(queries.drift_of, bot_id)),
+        "waterfall": cache(partial(_waterfall, bot_id)),
         "job": cache(partial(_newest_job, bot)),
         "tab": tab if tab in TABS else "decisions",
         "tabs": TABS,
@@ -93,6 +97,14 @@ def review_context(wizard: BotWizard) -> dict[str, Any]:
         "warmup": needed,
         "missing": [reason for state in states for reason in state.reasons],
     }
+
+
+def _waterfall(bot_id: int) -> list[Step]:
+    drift = queries.drift_of(bot_id)
+    if drift is None:
+        return []
+    parts = {"Price": drift.price, "Fee": drift.fee, "Missed": drift.missed}
+    return waterfall({**parts, "Timing": drift.timing}, total="Gap")
 
 
 def bot_export(bot_id: int, what: str) -> tuple[Header, Iterable[Row]]:

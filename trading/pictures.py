@@ -37,6 +37,11 @@ class Picture:
     split: float | None = None  # where out-of-sample begins
     zero: float | None = None
 
+    @property
+    def outside(self) -> float:
+        """Width of the out-of-sample part."""
+        return round(self.width - (self.split or self.width), 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -110,12 +115,6 @@ def bars(edges: Sequence[float], counts: Sequence[int], *, height: int = 160) ->
         )
         for index, count in enumerate(counts)
     ]
-
-
-def band(lows: Sequence[float], highs: Sequence[float]) -> Sequence[tuple[int, float]]:
-    """The outline of a band over steps, for a polygon."""
-    forth = list(enumerate(lows, start=1))
-    return [*forth, *reversed(list(enumerate(highs, start=1)))]
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -21,6 +21,7 @@ urlpatterns = [
     path("bots/<int:bot_id>/start/", bots.bot_start, name="bot-start"),
     path("bots/<int:bot_id>/stop/", bots.bot_stop, name="bot-stop"),
     path("bots/<int:bot_id>/cycle/", bots.bot_cycle, name="bot-cycle"),
+    path("bots/<int:bot_id>/drift/", bots.bot_drift, name="bot-drift"),
     path("bots/<int:bot_id>/knobs/", bots.bot_knobs, name="bot-knobs"),
     path("bots/<int:bot_id>/rename/", bots.bot_rename, name="bot-rename"),
     re_path(

@@ -33,6 +33,7 @@ from trading.serializers.bots import (
     KNOBS_SCHEMA,
     BotChangeSerializer,
     BotCreateSerializer,
+    BotDriftSerializer,
     BotSerializer,
     BotStartedSerializer,
     CycleSerializer,
@@ -158,6 +159,16 @@ class PaperCycleView(APIView):
         asked.is_valid(raise_exception=True)
         bot_id = asked.validated_data.get("bot_id") or _only_bot()
         return Response(_cycle(request, bot_id))
+
+
+class BotDriftView(APIView):
+    permission_classes = (access.MayView,)
+
+    @extend_schema(responses=BotDriftSerializer)
+    def get(self, request: Request, bot_id: int) -> Response:
+        """How far a bot is from a simulation of its own life; null before it was measured."""
+        bot = services.get_bot(bot_id)
+        return Response(BotDriftSerializer({"drift": queries.drift_of(bot.pk)}).data)
 
 
 class BotDecisionsView(ListAPIView[DecisionRecord]):

@@ -19,7 +19,7 @@ from config.api_fields import (
 )
 from marketdata.timeframes import Timeframe
 from trading.knobs import Knobs
-from trading.models import Bot, DecisionRecord, Job
+from trading.models import Bot, BotDrift, DecisionRecord, Job
 
 BOT_STATUSES = [value.lower() for value in Bot.Status.values]
 JOB_STATUSES = [value.lower() for value in Job.Status.values]
@@ -190,6 +190,47 @@ class DecisionSerializer(ApiModelSerializer[DecisionRecord]):
     @extend_schema_field(serializers.DateTimeField())
     def get_candle_close_at(self, decision: DecisionRecord) -> Any:
         return clock.from_ms(decision.candle_close_ms)
+
+
+class DriftSerializer(ApiModelSerializer[BotDrift]):
+    """The gap in the quote asset; price, fee, missed and timing add up to it exactly."""
+
+    bot_id = serializers.IntegerField()
+    from_at = serializers.SerializerMethodField()
+    to_at = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BotDrift
+        fields = (
+            "bot_id",
+            "from_at",
+            "to_at",
+            "decisions",
+            "mismatches",
+            "fills",
+            "fill_bps",
+            "gap",
+            "price",
+            "fee",
+            "missed",
+            "timing",
+            "detail",
+            "measured_at",
+        )
+
+    @extend_schema_field(serializers.DateTimeField())
+    def get_from_at(self, drift: BotDrift) -> Any:
+        return clock.from_ms(drift.from_ms)
+
+    @extend_schema_field(serializers.DateTimeField())
+    def get_to_at(self, drift: BotDrift) -> Any:
+        return clock.from_ms(drift.to_ms)
+
+
+class BotDriftSerializer(ApiSerializer):
+    """The newest measurement, null while there is none."""
+
+    drift = DriftSerializer(allow_null=True)
 
 
 class DecisionsSerializer(ApiSerializer):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from django import template
 
-from config.templatetags.console import titled
+from config.templatetags.console import MINUS, UNKNOWN, titled
 from trading.reasons import Reason
 from trading.risk import Denial
 
@@ -93,3 +93,12 @@ def task_name(code: str) -> str:
 def split_words(text: str) -> list[str]:
     """Words of a fixed list in a template."""
     return text.split()
+
+
+@register.filter
+def significant(value: float | None) -> str:
+    """A measure without a unit, as short as it may be: 0.843, 53, 1,455."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    return text.replace("-", MINUS)

@@ -101,6 +101,13 @@ def bot_cycle(request: Request, bot_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(access.OPERATE, raise_exception=True)
+def bot_drift(request: Request, bot_id: int) -> HttpResponse:
+    services.start_drift(bot_id=bot_id, by=request.user, now=clock.now())
+    return done(request, "Its drift is being measured.", to=f"{_url(bot_id)}?tab=drift")
+
+
+@require_POST
+@permission_required(access.OPERATE, raise_exception=True)
 def bot_knobs(request: Request, bot_id: int) -> HttpResponse:
     form = KnobsForm(request.POST, prefix="knobs")
     if not form.is_valid():
