@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 from typing import Any
 
 import orjson
@@ -46,7 +47,9 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(orjson.dumps(found.to_json()).decode())
         else:
-            _show(found, Console(file=self.stdout))
+            told = io.StringIO()
+            _show(found, Console(file=told))
+            self.stdout.write(told.getvalue())
 
 
 def _params(text: str) -> dict[str, Any]:
