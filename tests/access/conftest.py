@@ -11,6 +11,7 @@ from marketdata.indicators import Spec
 from marketdata.models import Annotation, DeadLetter, IndicatorSpec
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
+from tests.trading.simulating import finished
 from trading import access
 from trading.models import ApiToken, Job, Order, OrderIntent
 
@@ -62,6 +63,7 @@ def ids(console: None) -> dict[str, str]:
         "spec_id": str(spec.pk),
         "symbol_id": str(symbol.pk),
         "annotation_id": str(drawing.pk),
+        "simulation_id": str(finished().pk),
         "token_id": str(token_of_nobody().pk),
         "strategy": "trend_ema",
         "exchange": "simulated",

@@ -21,6 +21,7 @@ from marketdata.timeframes import Timeframe
 from tests.access.walk import routes
 from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
+from tests.trading.simulating import finished
 from trading import services
 from trading.models import Order
 
@@ -31,7 +32,11 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/market/ohlcv": {**BTC, "timeframe": "1m"},
     "/api/v1/indicators": {**MINUTES, "name": "sma"},
 }
-NOT_JSON = {"/api/v1/sse", "/api/v1/audit/export"}
+NOT_JSON = {
+    "/api/v1/sse",
+    "/api/v1/audit/export",
+    "/api/v1/simulations/{simulation_id}/export.{kind}",
+}
 
 
 @pytest.fixture
@@ -62,6 +67,7 @@ def seeded(admin: Api) -> dict[str, Any]:
         "job_id": job["id"],
         "annotation_id": drawing.pk,
         "strategy": "trend_ema",
+        "simulation_id": finished().pk,
     }
 
 
@@ -105,7 +111,8 @@ def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str
 
 
 def test_every_refusal_has_the_shape_that_is_written(console: None) -> None:
-    ids = {"bot_id": 1, "order_id": 1, "job_id": 1, "annotation_id": 1, "strategy": "x"}
+    names = ("bot_id", "order_id", "job_id", "annotation_id", "simulation_id")
+    ids = {**dict.fromkeys(names, 1), "strategy": "x"}
     for path in read_paths():
         if path == "/api/v1/health":
             continue  # for everybody

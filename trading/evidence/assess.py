@@ -121,52 +121,77 @@ def assess(
     progress(0, "Looking for look-ahead")
     ahead, early = _checked(case)
     progress(10, "In and out of sample")
-    whole = case.runner(case.candidate, case.from_ms, case.to_ms, 1.0)
-    inside = case.runner(case.candidate, case.from_ms, case.split_ms, 1.0)
-    outside = case.runner(case.candidate, case.split_ms, case.to_ms, 1.0)
-    other = case.runner(case.rival, case.from_ms, case.to_ms, 1.0) if case.rival else None
-    doubled = case.runner(case.candidate, case.from_ms, case.to_ms, 2.0)
-    progress(25, "Walking forward")
+    runs = _runs(case)
     walk = walk_forward.walk_forward(
         case.runner,
-        folds=folds_of(case.from_ms, case.to_ms, folds=FOLDS, purge_ms=_longest(whole)),
+        folds=folds_of(case.from_ms, case.to_ms, folds=FOLDS, purge_ms=_longest(runs.whole)),
         candidate=case.candidate,
         baseline=case.rival,
         progress=lambda share: progress(25 + int(share * 25), "Walking forward"),
     )
     progress(50, "Neighbours and other parameters")
-    plateau, overfit = _around(case, whole, other)
+    plateau, overfit = _around(case, runs.whole, runs.baseline)
     progress(85, "Drawing other orders of the same trades")
-    daily = daily_returns(with_opening(whole))
-    moments = Moments.of(daily)
-    opening = float(whole.rules.cash)
-    benchmark = deflated_benchmark(case.trials.n, case.trials.variance)
     found = Evidence(
-        moments=moments,
-        sharpe_inside=_annual_sharpe(inside),
-        sharpe_outside=_annual_sharpe(outside),
-        trades_outside=len(outside.trades.pnl),
-        psr=psr(moments) if moments else None,
-        dsr=(
-            dsr(moments, trials=case.trials.n, variance=case.trials.variance) if moments else None
-        ),
-        deflated_benchmark=benchmark,
-        min_trl_days=min_trl(moments) if moments else None,
-        pbo=overfit.pbo if overfit else None,
-        pbo_loss=overfit.loss if overfit else None,
-        walk=walk,
-        plateau=plateau,
-        doubled_costs=total_return(doubled),
-        drawdown=max_drawdown(whole.equity),
-        baseline_drawdown=None if other is None else max_drawdown(other.equity),
         look_ahead=ahead,
         warm_up=early,
-        trials=case.trials,
-        bands_of_trades=monte_carlo.of_trades(whole.trades.pnl, opening=opening, seed=case.seed),
-        bands_of_returns=monte_carlo.of_returns(daily, seed=case.seed),
+        walk=walk,
+        plateau=plateau,
+        pbo=overfit.pbo if overfit else None,
+        pbo_loss=overfit.loss if overfit else None,
         verdict=judge(()),
+        **_statistics(case, runs.whole),
+        **_compared(runs),
     )
     return replace(found, verdict=judge(reasons.of(found, case.thresholds)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    whole: Run
+    inside: Run
+    outside: Run
+    baseline: Run | None
+    doubled: Run  # with twice the costs
+
+
+def _runs(case: Case) -> _Runs:
+    runner, candidate = case.runner, case.candidate
+    return _Runs(
+        whole=runner(candidate, case.from_ms, case.to_ms, 1.0),
+        inside=runner(candidate, case.from_ms, case.split_ms, 1.0),
+        outside=runner(candidate, case.split_ms, case.to_ms, 1.0),
+        baseline=runner(case.rival, case.from_ms, case.to_ms, 1.0) if case.rival else None,
+        doubled=runner(candidate, case.from_ms, case.to_ms, 2.0),
+    )
+
+
+def _statistics(case: Case, whole: Run) -> dict[str, Any]:
+    """What the daily returns and trades of the whole range say, given all trials."""
+    daily = daily_returns(with_opening(whole))
+    moments, trials = Moments.of(daily), case.trials
+    pnl, opening = whole.trades.pnl, float(whole.rules.cash)
+    return {
+        "moments": moments,
+        "trials": trials,
+        "psr": psr(moments) if moments else None,
+        "dsr": dsr(moments, trials=trials.n, variance=trials.variance) if moments else None,
+        "deflated_benchmark": deflated_benchmark(trials.n, trials.variance),
+        "min_trl_days": min_trl(moments) if moments else None,
+        "bands_of_trades": monte_carlo.of_trades(pnl, opening=opening, seed=case.seed),
+        "bands_of_returns": monte_carlo.of_returns(daily, seed=case.seed),
+    }
+
+
+def _compared(runs: _Runs) -> dict[str, Any]:
+    return {
+        "sharpe_inside": _annual_sharpe(runs.inside),
+        "sharpe_outside": _annual_sharpe(runs.outside),
+        "trades_outside": len(runs.outside.trades.pnl),
+        "doubled_costs": total_return(runs.doubled),
+        "drawdown": max_drawdown(runs.whole.equity),
+        "baseline_drawdown": max_drawdown(runs.baseline.equity) if runs.baseline else None,
+    }
 
 
 def with_opening(run: Run) -> tuple[Any, Any]:

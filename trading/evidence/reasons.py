@@ -100,6 +100,12 @@ def _robust(found: Evidence, asked: Thresholds) -> list[Reason]:
         ),
         at_least("costs", "Costs doubled", found.doubled_costs, green=0.0, amber=None, text=COSTS),
     ]
+    return [*checks, *_compared(found, asked)]
+
+
+def _compared(found: Evidence, asked: Thresholds) -> list[Reason]:
+    """Against the baseline, where there is one."""
+    checks = []
     if found.walk.beats_baseline is not None:
         checks.append(
             at_least(

@@ -142,18 +142,19 @@ def of_trades(trades: TradeColumns, opening: float) -> Measured:
     }
     if n < MIN_TRADES:
         return {**always, **dict.fromkeys(_OF_TRADES, f"{n} of {MIN_TRADES} closed trades")}
-    pnl = trades.pnl
+    return {**always, **_of_enough_trades(trades)}
+
+
+def _of_enough_trades(trades: TradeColumns) -> Measured:
+    pnl, n = trades.pnl, len(trades.pnl)
     wins, losses = pnl[pnl > 0], -pnl[pnl < 0]
-    no_loss = "no losing trade"
+    spread = float(pnl.std(ddof=1))
     return {
-        **always,
         "win_rate": len(wins) / n,
-        "profit_factor": ratio(float(wins.sum()), float(losses.sum()), no_loss),
+        "profit_factor": ratio(float(wins.sum()), float(losses.sum()), "no losing trade"),
         "payoff": _payoff(wins, losses),
         "expectancy": float(pnl.mean()),
-        "sqn": ratio(
-            math.sqrt(n) * float(pnl.mean()), float(pnl.std(ddof=1)), "all trades are equal"
-        ),
+        "sqn": ratio(math.sqrt(n) * float(pnl.mean()), spread, "all trades are equal"),
         "best_trade": float(pnl.max()),
         "worst_trade": float(pnl.min()),
         "holding_s": float(trades.held_s.mean()),

@@ -75,7 +75,6 @@ def start_simulation(
 ) -> Simulation:
     """A job that simulates `version` and judges it. Refuses SimulationInvalid, KnobsInvalid."""
     _check(version, baseline, plan)
-    cash = plan.starting_cash or settings.ENV.trading_paper_starting_equity
     with transaction.atomic():
         job = Job.objects.create(
             task=SIMULATION, args={}, created_by=by, created_at=now, updated_at=now
@@ -84,15 +83,7 @@ def start_simulation(
             job=job,
             version=version,
             baseline=baseline,
-            symbols=[str(symbol) for symbol in plan.symbols],
-            timeframe=plan.timeframe,
-            from_ms=plan.from_ms,
-            to_ms=plan.to_ms,
-            knobs=checked_knobs(plan.knobs).stored(),
-            starting_cash=cash,
-            fill_at=plan.fill_at,
-            oos_share=plan.oos_share,
-            seed=plan.seed,
+            **_columns(plan),
             created_by=by,
             created_at=now,
         )
@@ -107,6 +98,20 @@ def start_simulation(
         )
         events.job_progress(job, now=now)
     return simulation
+
+
+def _columns(plan: Plan) -> dict[str, Any]:
+    return {
+        "symbols": [str(symbol) for symbol in plan.symbols],
+        "timeframe": plan.timeframe,
+        "from_ms": plan.from_ms,
+        "to_ms": plan.to_ms,
+        "knobs": checked_knobs(plan.knobs).stored(),
+        "starting_cash": plan.starting_cash or settings.ENV.trading_paper_starting_equity,
+        "fill_at": plan.fill_at,
+        "oos_share": plan.oos_share,
+        "seed": plan.seed,
+    }
 
 
 def run_simulation(*, simulation: Simulation, progress: Progress, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trading.costs import BPS, FEE_STEP, ONE
+from trading.costs import BPS, FEE_STEP, ONE, Terms
 from trading.simulation.run import DENIALS, Counts, Fills, Lane, Rules, Run, Trades
 
 MOST_UNITS = 9 * 10**17  # of cash: a tenfold gain still fits an int64
@@ -107,21 +107,11 @@ def _states(lanes: Sequence[Lane], digits: int) -> Any:
 def _terms(lanes: Sequence[Lane], rules: Rules, digits: int) -> Any:
     from trading.simulation.kernel_orders import TERMS
 
-    costs, limits, exits = rules.terms, rules.limits, rules.exits
-    bps = (costs.fee_maker_bps, costs.fee_taker_bps)
-    scale = 10 ** max(0, *(-int(each.normalize().as_tuple().exponent) for each in bps))
-    shift = (costs.half_spread_bps + costs.slippage_bps) / BPS
+    limits, exits = rules.limits, rules.exits
     values = {
+        **_costs(rules.terms),
         "unit": 10.0**-digits,
         "fee_step": int(FEE_STEP.scaleb(digits)),
-        "fee_scale": scale * int(BPS),
-        "maker_num": int(bps[0] * scale),
-        "taker_num": int(bps[1] * scale),
-        "maker": float(bps[0] / BPS),
-        "taker": float(bps[1] / BPS),
-        "buy_factor": float(ONE + shift),
-        "sell_factor": float(ONE - shift),
-        "volume_cap": float(costs.volume_cap),
         "max_exposure": float(limits.max_exposure),
         "max_position": float(limits.max_position),
         "daily_floor": float(ONE - limits.max_daily_loss),
@@ -136,6 +126,23 @@ def _terms(lanes: Sequence[Lane], rules: Rules, digits: int) -> Any:
         "timeframe_ms": rules.timeframe_ms,
     }
     return _record(TERMS, values)
+
+
+def _costs(terms: Terms) -> dict[str, Any]:
+    """Rates as floats, and fees as exact fractions too."""
+    bps = (terms.fee_maker_bps, terms.fee_taker_bps)
+    scale = 10 ** max(0, *(-int(each.normalize().as_tuple().exponent) for each in bps))
+    shift = (terms.half_spread_bps + terms.slippage_bps) / BPS
+    return {
+        "fee_scale": scale * int(BPS),
+        "maker_num": int(bps[0] * scale),
+        "taker_num": int(bps[1] * scale),
+        "maker": float(bps[0] / BPS),
+        "taker": float(bps[1] / BPS),
+        "buy_factor": float(ONE + shift),
+        "sell_factor": float(ONE - shift),
+        "volume_cap": float(terms.volume_cap),
+    }
 
 
 def _record(dtype: Any, values: dict[str, Any]) -> Any:

@@ -61,9 +61,10 @@ class Command(BaseCommand):
         console = Console(quiet=quiet, stderr=True)
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("Simulating", total=100)
+            move = progress.update  # draws a bar; writes nothing
 
             def shown(percent: int, message: str) -> None:
-                progress.update(task, completed=percent, description=message)
+                move(task, completed=percent, description=message)
 
             services.run_job(job_id=simulation.job_id, now=clock.now(), progress=shown)
 
