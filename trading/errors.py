@@ -32,6 +32,18 @@ class SimulationUnfinished(Conflict):
     code = "SIMULATION_UNFINISHED"
 
 
+class SearchUnknown(NotFound):
+    code = "SEARCH_UNKNOWN"
+
+
+class SearchInvalid(Refusal):
+    code = "SEARCH_INVALID"
+
+
+class SearchUnfinished(Conflict):
+    code = "SEARCH_UNFINISHED"
+
+
 class NothingStored(Refusal):
     """Too few candles in the range."""
 

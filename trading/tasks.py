@@ -31,6 +31,11 @@ def run_job(*, job_id: int, **_: Any) -> None:
 
 
 @shared_task
+def run_search(*, search_id: int, **_: Any) -> None:
+    services.run_search(search_id=search_id, now=clock.now())
+
+
+@shared_task
 def submit_order(*, order_id: int, **_: Any) -> None:
     services.submit_order(order_id=order_id, now=clock.now())
 
@@ -57,6 +62,8 @@ def send_hints(hints: services.Hints) -> None:
         run_bot.apply_async(kwargs={"bot_id": bot_id}, expires=30)
     for job_id in hints.jobs:
         run_job.apply_async(kwargs={"job_id": job_id}, expires=60)
+    for search_id in hints.searches:
+        run_search.apply_async(kwargs={"search_id": search_id}, expires=2)
     if hints.indicators:
         refresh_stale_indicators.apply_async(expires=2)
     if hints.sweep:

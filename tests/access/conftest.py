@@ -11,7 +11,7 @@ from marketdata.indicators import Spec
 from marketdata.models import Annotation, DeadLetter, IndicatorSpec
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
-from tests.trading.simulating import finished
+from tests.trading.simulating import finished, searched
 from trading import access
 from trading.models import ApiToken, Job, Order, OrderIntent
 
@@ -64,6 +64,7 @@ def ids(console: None) -> dict[str, str]:
         "symbol_id": str(symbol.pk),
         "annotation_id": str(drawing.pk),
         "simulation_id": str(finished().pk),
+        "search_id": str(searched().pk),
         "token_id": str(token_of_nobody().pk),
         "strategy": "trend_ema",
         "exchange": "simulated",

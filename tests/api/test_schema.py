@@ -21,7 +21,7 @@ from marketdata.timeframes import Timeframe
 from tests.access.walk import routes
 from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
-from tests.trading.simulating import finished
+from tests.trading.simulating import finished, searched
 from trading import services
 from trading.models import Order
 
@@ -31,7 +31,9 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/candles": MINUTES,
     "/api/v1/market/ohlcv": {**BTC, "timeframe": "1m"},
     "/api/v1/indicators": {**MINUTES, "name": "sma"},
+    "/api/v1/ai/optimizer/propose": {"strategy": "trend_ema_fast"},
 }
+FOUND = ("simulation_id", "search_id")
 NOT_JSON = {
     "/api/v1/sse",
     "/api/v1/audit/export",
@@ -68,6 +70,7 @@ def seeded(admin: Api) -> dict[str, Any]:
         "annotation_id": drawing.pk,
         "strategy": "trend_ema",
         "simulation_id": finished().pk,
+        "search_id": searched().pk,
     }
 
 
@@ -111,8 +114,8 @@ def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str
 
 
 def test_every_refusal_has_the_shape_that_is_written(console: None) -> None:
-    names = ("bot_id", "order_id", "job_id", "annotation_id", "simulation_id")
-    ids = {**dict.fromkeys(names, 1), "strategy": "x"}
+    names = ("bot_id", "order_id", "job_id", "annotation_id")
+    ids = {**dict.fromkeys(names, 1), **dict.fromkeys(FOUND, 1), "strategy": "x"}
     for path in read_paths():
         if path == "/api/v1/health":
             continue  # for everybody

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from strategies import services as strategy_services
 from tests.scenarios.replays import NOW, WILD, imported
 from trading import queries, services
-from trading.models import Simulation
+from trading.models import Search, Simulation
 
 FASTER = {"fast": 8, "slow": 21}
 
@@ -37,3 +37,20 @@ def finished(**changes: Any) -> Simulation:
     started = start(**changes)
     assert not services.run_job(job_id=started.job_id, now=NOW)
     return queries.simulation(started.pk)
+
+
+def searched() -> Search:
+    """A search of two parameter sets that has ended."""
+    row = start()
+    asked = {
+        "symbols": row.symbols,
+        "timeframe": row.timeframe,
+        "from_ms": row.from_ms,
+        "to_ms": row.to_ms,
+        "space": {"fast": {"values": [4, 6]}},
+        "objective": "total_return",
+    }
+    search = services.search_strategy(strategy="trend_ema_fast", asked=asked, by=None, now=NOW)
+    while services.run_search(search_id=search.pk, now=NOW):
+        pass
+    return queries.search(search.pk)

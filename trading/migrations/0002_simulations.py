@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 ),
                 ("space", models.JSONField()),
                 ("objective", models.CharField(default="composite", max_length=40)),
+                ("oos_share", models.FloatField(default=0.3)),
                 ("wanted", models.PositiveIntegerField()),
                 ("tried", models.PositiveIntegerField(default=0)),
                 ("best", models.JSONField(default=list)),

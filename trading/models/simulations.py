@@ -75,6 +75,7 @@ class Search(Stretch):
     method = models.CharField(max_length=4, choices=Method)
     space = models.JSONField()  # {param: {"low", "high", "step"} or {"values": [...]}}
     objective = models.CharField(max_length=40, default="composite")  # a metric's name
+    oos_share = models.FloatField(default=0.3)  # the last part of the range: it isn't looked at
     wanted = models.PositiveIntegerField()  # combinations to try
     tried = models.PositiveIntegerField(default=0)
     best = models.JSONField(default=list)  # [{"params", "score", "metrics"}], best first

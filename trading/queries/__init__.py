@@ -20,9 +20,13 @@ from trading.queries._readiness import (
 )
 from trading.queries._simulations import (
     last_verdicts,
+    newest_search,
     report_bytes,
     report_of,
+    search,
+    searches,
     simulation,
+    simulation_of,
     simulations,
 )
 
@@ -44,6 +48,7 @@ __all__ = [
     "fills",
     "jobs",
     "last_verdicts",
+    "newest_search",
     "orders",
     "performance",
     "portfolio_now",
@@ -51,7 +56,10 @@ __all__ = [
     "readiness",
     "report_bytes",
     "report_of",
+    "search",
+    "searches",
     "simulation",
+    "simulation_of",
     "simulations",
     "start_reasons",
     "system_state",

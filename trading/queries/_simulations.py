@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 
 from strategies.models import StrategyVersion
 from trading import artifacts, tear_sheet
-from trading.errors import SimulationUnfinished, SimulationUnknown
-from trading.models import Simulation
+from trading.errors import SearchUnknown, SimulationUnfinished, SimulationUnknown
+from trading.models import Search, Simulation
 
 
 def simulations() -> QuerySet[Simulation]:
@@ -47,3 +47,30 @@ def last_verdicts(versions: list[StrategyVersion]) -> dict[int, Simulation]:
     """The newest finished simulation of each version that has one."""
     rows = simulations().filter(version__in=versions).exclude(finished_at=None)
     return {row.version_id: row for row in rows.reverse()}
+
+
+def searches() -> QuerySet[Search]:
+    """Newest first, with what lists show."""
+    return Search.objects.select_related("job", "strategy", "baseline", "candidate").order_by("-id")
+
+
+def search(search_id: int) -> Search:
+    """One search, or SearchUnknown."""
+    found = searches().filter(pk=search_id).first()
+    if found is None:
+        raise SearchUnknown(f"There is no search {search_id}.")
+    return found
+
+
+def newest_search(strategy: str) -> Search:
+    """The newest search of a strategy that has found something, or SearchUnknown."""
+    rows = searches().filter(strategy__name=strategy).exclude(best=[])
+    found = rows.first()
+    if found is None:
+        raise SearchUnknown(f"No search of {strategy} has found anything.")
+    return found
+
+
+def simulation_of(row: Search) -> Simulation | None:
+    """The newest simulation of what a search proposed."""
+    return simulations().filter(version_id=row.candidate_id).first() if row.candidate_id else None

@@ -9,11 +9,12 @@ from rest_framework import serializers
 
 from config.api_fields import (
     ApiModelSerializer,
+    ApiSerializer,
     InstantOrMs,
     PlainDecimal,
     StrictSerializer,
 )
-from trading.models import Simulation
+from trading.models import Search, Simulation
 from trading.serializers.bots import JOB_STATUSES, JobSerializer, KnobsField
 
 VERDICTS = [value.lower() for value in Simulation.Verdict.values]
@@ -115,3 +116,79 @@ class SimulationReportSerializer(SimulationSerializer):
     )
     def get_report(self, row: Simulation) -> dict[str, Any] | None:
         return self.context.get("report")
+
+
+class TrainSerializer(StrictSerializer):
+    """Where and how to search for better parameters."""
+
+    strategy = serializers.CharField()
+    version = serializers.IntegerField(required=False, min_value=1, help_text="to start from")
+    symbols = serializers.ListField(child=serializers.CharField(), min_length=1, max_length=50)
+    timeframe = serializers.CharField()
+    start = InstantOrMs(source="from_ms")
+    end = InstantOrMs(source="to_ms")
+    method = serializers.ChoiceField(choices=Search.Method.choices, default=Search.Method.TPE)
+    space = serializers.DictField(child=serializers.DictField(), required=False)
+    objective = serializers.CharField(default="composite")
+    trials = serializers.IntegerField(default=200, min_value=1, max_value=200_000)
+    knobs = serializers.DictField(required=False)
+    oos_share = serializers.FloatField(default=0.3, min_value=0.1, max_value=0.9)
+    seed = serializers.IntegerField(default=0, min_value=0, max_value=2**32 - 1)
+
+    def get_fields(self) -> dict[str, Any]:
+        # "from" is a word of Python, so it can't be declared as an attribute.
+        fields = super().get_fields()
+        return {{"start": "from", "end": "to"}.get(name, name): f for name, f in fields.items()}
+
+
+class FoundSerializer(ApiSerializer):
+    """Parameters that were tried, with their score."""
+
+    params = serializers.DictField()
+    score = serializers.FloatField()
+    metrics = serializers.DictField()
+
+
+class SearchSerializer(ApiModelSerializer[Search]):
+    """A search with its best results, the best first."""
+
+    job = JobSerializer()
+    strategy = serializers.CharField(source="strategy.name")
+    baseline = serializers.IntegerField(source="baseline.number")
+    candidate = serializers.IntegerField(source="candidate.number", allow_null=True, default=None)
+    symbols = serializers.ListField(child=serializers.CharField())
+    space = serializers.DictField()
+    best = FoundSerializer(many=True)
+
+    class Meta:
+        model = Search
+        fields = (
+            "id",
+            "job",
+            "strategy",
+            "baseline",
+            "candidate",
+            "symbols",
+            "timeframe",
+            "from_ms",
+            "to_ms",
+            "oos_share",
+            "method",
+            "space",
+            "objective",
+            "wanted",
+            "tried",
+            "best",
+            "seed",
+            "created_at",
+            "finished_at",
+        )
+
+
+class ProposalSerializer(ApiSerializer):
+    """The best of the newest search, and what simulation said of it on data it never saw."""
+
+    search = SearchSerializer()
+    params = serializers.DictField()
+    score = serializers.FloatField()
+    simulation = SimulationSerializer(allow_null=True)

@@ -34,7 +34,14 @@ from trading.services._people import (
     sync_roles,
     use_token,
 )
-from trading.services._simulate import simulate_strategy
+from trading.services._searches import (
+    Aim,
+    free_chunks,
+    propose_candidate,
+    run_search,
+    start_search,
+)
+from trading.services._simulate import search_strategy, simulate_strategy
 from trading.services._simulations import (
     Plan,
     make_report,
@@ -57,6 +64,7 @@ from trading.services._tick import Hints, bots_on, is_silent, tick, watch
 from trading.services._versions import create_version
 
 __all__ = [
+    "Aim",
     "AuditVerdict",
     "FillReport",
     "Hints",
@@ -79,6 +87,7 @@ __all__ = [
     "ensure_system_state",
     "export_audit",
     "export_head",
+    "free_chunks",
     "get_bot",
     "is_silent",
     "make_report",
@@ -86,6 +95,7 @@ __all__ = [
     "measure_drifts",
     "pause_system",
     "place_order",
+    "propose_candidate",
     "record",
     "record_login",
     "record_login_failed",
@@ -97,6 +107,8 @@ __all__ = [
     "run_bot",
     "run_cycle",
     "run_job",
+    "run_search",
+    "search_strategy",
     "set_knobs",
     "set_system_state",
     "start_backfill",
@@ -104,6 +116,7 @@ __all__ = [
     "start_bot",
     "start_drift",
     "start_scheduler",
+    "start_search",
     "start_simulation",
     "stop_bot",
     "stop_scheduler",

@@ -12,10 +12,12 @@ from marketdata.queries import resolve_symbol, timeframe_of
 from strategies import queries as strategy_queries
 from strategies.errors import VersionUnknown
 from strategies.models import StrategyVersion
-from trading.models import Simulation
+from trading.models import Search, Simulation
+from trading.services._searches import Aim, start_search
 from trading.services._simulations import Plan, start_simulation
 from trading.services._versions import create_version
 
+_AIMED = ("method", "space", "objective", "trials")
 _PLANNED = ("from_ms", "to_ms", "knobs", "starting_cash", "fill_at", "oos_share", "seed")
 
 
@@ -35,6 +37,23 @@ def simulate_strategy(
     version = _version(name, asked, by, now)
     baseline = _baseline(name, asked)
     return start_simulation(version=version, baseline=baseline, plan=plan, by=by, now=now)
+
+
+def search_strategy(
+    *, strategy: str, asked: Mapping[str, Any], by: User | None, now: datetime
+) -> Search:
+    """Start the search that is `asked` for: a stretch as for a simulation, `version` as the
+    start (else the active one), and `method`, `space`, `objective`, `trials`.
+    """
+    name = strategy_queries.strategy_called(strategy).name
+    plan = Plan(
+        symbols=[resolve_symbol(text) for text in dict.fromkeys(asked["symbols"])],
+        timeframe=timeframe_of(asked["timeframe"]),
+        **{key: asked[key] for key in _PLANNED if key in asked and key != "fill_at"},
+    )
+    given = {key: asked[key] for key in _AIMED if asked.get(key) is not None}
+    baseline = _version(name, {"version": asked.get("version")}, by, now)
+    return start_search(baseline=baseline, plan=plan, aim=Aim(**given), by=by, now=now)
 
 
 def _version(

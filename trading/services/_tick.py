@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from marketdata import queries as marketdata_queries
-from trading.models import Bot, Heartbeat, Job, Order, SystemState
+from trading.models import Bot, Heartbeat, Job, Order, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
@@ -20,6 +20,7 @@ HEAD_EVERY_MIN = 5
 HEAD_WITHIN_S = 5  # a beat that misses a second or two still exports the head
 SILENT_AFTER_S = 5.0
 CLAIMED_FOR = timedelta(seconds=10)  # a lost message is repeated after this
+CHUNKS = 8  # told of in one second
 JOB_IDLE_FOR = timedelta(seconds=60)
 
 
@@ -31,6 +32,7 @@ class Hints:
     jobs: list[int]
     sweep: bool
     indicators: bool = False
+    searches: tuple[int, ...] = ()  # one entry for each chunk that a worker may take
 
 
 def tick(*, process: str, now: datetime) -> Hints:
@@ -44,6 +46,7 @@ def tick(*, process: str, now: datetime) -> Hints:
         jobs=_waiting_jobs(now),
         sweep=orders_left(now=now),
         indicators=marketdata_queries.has_stale_indicators(),
+        searches=tuple(_waiting_chunks(now)),
     )
 
 
@@ -109,3 +112,12 @@ def _waiting_jobs(now: datetime) -> list[int]:
         for pk, seen in rows.values_list("pk", "updated_at")
         if Job.objects.filter(pk=pk, updated_at=seen).update(updated_at=now)
     ]
+
+
+def _waiting_chunks(now: datetime) -> list[int]:
+    rows = SearchChunk.objects.filter(
+        Q(claimed_until=None) | Q(claimed_until__lt=now),
+        done=False,
+        search__job__status__in=(Job.Status.QUEUED, Job.Status.RUNNING),
+    )
+    return list(rows.order_by("search_id", "number").values_list("search_id", flat=True)[:CHUNKS])
