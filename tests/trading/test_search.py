@@ -249,3 +249,21 @@ def test_the_command_searches_here_and_goes_on_with_what_was_left(
         call_command("optimise", "trend_ema_fast")
     with pytest.raises(CommandError, match="low:high:step"):
         call_command("optimise", "trend_ema_fast", *market, *span, "--space", "fast")
+
+
+def test_a_walk_forward_searches_before_each_fold_and_counts_every_try(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    search = start()
+    span = ("--from", str(search.from_ms), "--to", str(search.to_ms))
+    market = ("--symbol", search.symbols[0], "--timeframe", search.timeframe)
+    how = ("--folds", "2", "--trials", "6", "--objective", "total_return")
+
+    call_command("walk_forward", "trend_ema_fast", *market, *span, *how)
+
+    assert "efficiency" in capsys.readouterr().out
+    assert trials_of(search.strategy).n == 12
+    call_command("walk_forward", "trend_ema_fast", *market, *span, "--trials", "0", "--json")
+    assert '"efficiency"' in capsys.readouterr().out
+    with pytest.raises(CommandError, match="One of total_return"):
+        call_command("walk_forward", "trend_ema_fast", *market, *span, "--objective", "luck")

@@ -62,6 +62,7 @@ from trading.services._system import (
 )
 from trading.services._tick import Hints, bots_on, is_silent, tick, watch
 from trading.services._versions import create_version
+from trading.services._walks import walk_strategy
 
 __all__ = [
     "Aim",
@@ -128,5 +129,6 @@ __all__ = [
     "update_bot",
     "use_token",
     "verify_audit",
+    "walk_strategy",
     "watch",
 ]
