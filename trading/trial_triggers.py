@@ -13,12 +13,15 @@ _REFUSE = f"BEGIN SELECT RAISE(ABORT, '{_WORDS}'); END"
 
 _SQLITE = {
     "trials_no_less": f"CREATE TRIGGER trials_no_less BEFORE UPDATE ON {TABLE}"
-    f" WHEN NEW.n < OLD.n OR NEW.strategy_id <> OLD.strategy_id {_REFUSE}",
+    " WHEN NEW.n < OLD.n OR NEW.m2 < OLD.m2 OR NEW.strategy_id <> OLD.strategy_id"
+    f" OR (NEW.n = OLD.n AND (NEW.mean <> OLD.mean OR NEW.m2 <> OLD.m2)) {_REFUSE}",
     "trials_no_delete": f"CREATE TRIGGER trials_no_delete BEFORE DELETE ON {TABLE} {_REFUSE}",
 }
 _POSTGRES_FUNCTION = f"""CREATE OR REPLACE FUNCTION trials_only_grow() RETURNS trigger AS $$
     BEGIN
-        IF TG_OP = 'UPDATE' AND NEW.n >= OLD.n AND NEW.strategy_id = OLD.strategy_id THEN
+        IF TG_OP = 'UPDATE' AND NEW.strategy_id = OLD.strategy_id AND NEW.m2 >= OLD.m2
+            AND (NEW.n > OLD.n OR (NEW.n = OLD.n AND NEW.m2 = OLD.m2 AND NEW.mean = OLD.mean))
+        THEN
             RETURN NEW;
         END IF;
         RAISE EXCEPTION '{_WORDS}';
@@ -26,6 +29,8 @@ _POSTGRES_FUNCTION = f"""CREATE OR REPLACE FUNCTION trials_only_grow() RETURNS t
 _POSTGRES = {
     "trials_only_grow": f"""CREATE TRIGGER trials_only_grow BEFORE UPDATE OR DELETE ON {TABLE}
         FOR EACH ROW EXECUTE FUNCTION trials_only_grow()""",
+    "trials_no_truncate": f"""CREATE TRIGGER trials_no_truncate BEFORE TRUNCATE ON {TABLE}
+        FOR EACH STATEMENT EXECUTE FUNCTION trials_only_grow()""",
 }
 
 

@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
 
-from marketdata.models import Candle
-from strategies.models import Strategy
+from marketdata.models import Candle, Symbol
+from strategies import registry
+from strategies.models import Strategy, StrategyVersion
 from tests.scenarios.replays import NOW
 from tests.trading.simulating import FASTER, finished, start
-from trading import artifacts, queries, services
+from trading import artifacts, queries, services, tear_sheet
 from trading.errors import KnobsInvalid, SimulationInvalid, SimulationUnfinished, SimulationUnknown
 from trading.models import AuditEvent, Job, TrialCount
-from trading.services import _simulations
+from trading.services import _jobs, _simulations
 from trading.services._trials import count_trials, trials_of
 
 pytestmark = pytest.mark.django_db
@@ -183,7 +186,12 @@ def test_trials_are_counted_with_their_mean_and_spread() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE trading_trialcount SET n = 1", "DELETE FROM trading_trialcount"]
+    "statement",
+    [
+        "UPDATE trading_trialcount SET n = 1",
+        "UPDATE trading_trialcount SET m2 = 0, mean = 0",
+        "DELETE FROM trading_trialcount",
+    ],
 )
 def test_nobody_resets_the_count_of_trials(statement: str) -> None:
     start()
@@ -204,3 +212,94 @@ def test_the_command_simulates_and_prints_the_report(capsys: pytest.CaptureFixtu
         call_command("simulate", "none", *arguments[1:], *span)
     with pytest.raises(CommandError, match="is no time"):
         call_command("simulate", *arguments, "--from", "soon", "--to", "later")
+
+
+def test_cash_is_an_amount() -> None:
+    row = start()
+    arguments = ("trend_ema_fast", "--symbol", row.symbols[0], "--timeframe", row.timeframe)
+    span = ("--from", str(row.from_ms), "--to", str(row.to_ms))
+
+    call_command("simulate", *arguments, *span, "--cash", "5000")
+
+    newest = queries.simulations().first()
+    assert newest is not None
+    assert newest.starting_cash == 5000
+    with pytest.raises(CommandError, match="no amount"):
+        call_command("simulate", *arguments, *span, "--cash", "much")
+
+
+def test_a_job_that_is_canceled_while_the_report_is_written_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = start()
+    build = tear_sheet.build
+
+    def cancel_then_build(*args: Any, **kwargs: Any) -> Any:
+        services.cancel_job(job_id=started.job_id, by=None, now=NOW)
+        return build(*args, **kwargs)
+
+    monkeypatch.setattr(tear_sheet, "build", cancel_then_build)
+    services.run_job(job_id=started.job_id, now=NOW)
+
+    row = queries.simulation(started.pk)
+    assert (row.job.status, row.report_hash) == (Job.Status.CANCELED, "")
+
+
+def test_a_worker_killed_between_result_and_done_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = start()
+    update = _jobs.update_job
+
+    def die_at_the_end(*, status: str, **rest: Any) -> bool:
+        if status == Job.Status.DONE:
+            raise KeyboardInterrupt
+        return update(status=status, **rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_jobs, "update_job", die_at_the_end)
+        with pytest.raises(KeyboardInterrupt):
+            services.run_job(job_id=started.job_id, now=NOW)
+    before = queries.simulation(started.pk).report_hash
+    services.run_job(job_id=started.job_id, now=NOW)
+
+    row = queries.simulation(started.pk)
+    assert (row.job.status, row.report_hash) == (Job.Status.DONE, before)
+    assert len(list(settings.STATE_DIR.rglob("*.json.gz"))) == 1
+
+
+def test_other_rules_of_the_exchange_are_named_as_what_changed() -> None:
+    row = finished()
+    Symbol.objects.update(price_tick=F("price_tick") * 1000)
+
+    made = services.reproduce_simulation(simulation_id=row.pk)
+
+    assert made.changed == [f"rules of {row.symbols[0]}"]
+
+
+def test_other_strategy_code_is_named_as_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = finished()
+    strategy = type(registry.get("trend_ema_fast"))
+    targets = strategy.targets
+    monkeypatch.setattr(
+        strategy, "targets", lambda self, bars, params: 1 - targets(self, bars, params)
+    )
+    monkeypatch.setattr(_simulations, "code_hash", lambda strategy: "another")
+
+    assert services.reproduce_simulation(simulation_id=row.pk).changed == ["strategy"]
+
+
+def test_a_symbol_in_two_spellings_is_one() -> None:
+    name = start().symbols[0]
+
+    assert start(symbols=[name, name.split(":")[1].replace("/", "")]).symbols == [name]
+
+
+def test_a_refused_simulation_leaves_no_candidate_behind() -> None:
+    start()
+    before = StrategyVersion.objects.count()
+
+    with pytest.raises(SimulationInvalid):
+        start(params={"fast": 7, "slow": 33}, to_ms=1)
+
+    assert StrategyVersion.objects.count() == before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
+from marketdata.models import Symbol
 from marketdata.queries import resolve_symbol, timeframe_of
 from strategies import queries as strategy_queries
 from strategies.errors import VersionUnknown
@@ -30,13 +32,14 @@ def simulate_strategy(
     """
     name = strategy_queries.strategy_called(strategy).name
     plan = Plan(
-        symbols=[resolve_symbol(text) for text in dict.fromkeys(asked["symbols"])],
+        symbols=_symbols(asked["symbols"]),
         timeframe=timeframe_of(asked["timeframe"]),
         **{key: asked[key] for key in _PLANNED if key in asked},
     )
-    version = _version(name, asked, by, now)
     baseline = _baseline(name, asked)
-    return start_simulation(version=version, baseline=baseline, plan=plan, by=by, now=now)
+    with transaction.atomic():  # a refusal leaves no candidate behind
+        version = _version(name, asked, by, now)
+        return start_simulation(version=version, baseline=baseline, plan=plan, by=by, now=now)
 
 
 def search_strategy(
@@ -47,13 +50,19 @@ def search_strategy(
     """
     name = strategy_queries.strategy_called(strategy).name
     plan = Plan(
-        symbols=[resolve_symbol(text) for text in dict.fromkeys(asked["symbols"])],
+        symbols=_symbols(asked["symbols"]),
         timeframe=timeframe_of(asked["timeframe"]),
         **{key: asked[key] for key in _PLANNED if key in asked and key != "fill_at"},
     )
     given = {key: asked[key] for key in _AIMED if asked.get(key) is not None}
     baseline = _version(name, {"version": asked.get("version")}, by, now)
     return start_search(baseline=baseline, plan=plan, aim=Aim(**given), by=by, now=now)
+
+
+def _symbols(names: Iterable[str]) -> list[Symbol]:
+    """Each symbol once, however often and in whatever spelling it was named."""
+    found = [resolve_symbol(name) for name in names]
+    return list({symbol.pk: symbol for symbol in found}.values())
 
 
 def _version(

@@ -16,6 +16,7 @@ from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
 from strategies import queries as strategy_queries
 from strategies import registry
+from strategies.hashing import code_hash
 from strategies.models import StrategyVersion
 from strategies.protocol import Params
 from trading import artifacts, events, metrics, tear_sheet
@@ -116,9 +117,16 @@ def _columns(plan: Plan) -> dict[str, Any]:
 
 def run_simulation(*, simulation: Simulation, progress: Progress, now: datetime) -> None:
     """Simulate, judge, and store the report once. Raises what the engine refuses."""
+    if simulation.finished_at is not None:
+        return  # whoever carried it to its end was killed before it could say so
     report = make_report(simulation, trials_for(simulation), progress=progress)
     artifacts.keep(artifacts.SIMULATIONS, report.digest, tear_sheet.packed(report.content))
     with transaction.atomic():
+        running = Job.objects.select_for_update().filter(
+            pk=simulation.job_id, status__in=(Job.Status.QUEUED, Job.Status.RUNNING)
+        )
+        if not running.exists():
+            return  # canceled while the report was written
         fresh = Simulation.objects.filter(pk=simulation.pk, finished_at=None).update(
             finished_at=now,
             verdict=report.told["verdict"]["colour"],
@@ -264,7 +272,8 @@ def _hashes(simulation: Simulation, stage: Stage) -> dict[str, Any]:
     asked = thresholds()
     return {
         **{f"candles of {name}": value for name, value in stage.datasets().items()},
-        "strategy": simulation.version.code_hash,
+        "strategy": code_hash(stage.strategy),
+        **{f"rules of {name}": value for name, value in stage.filter_hashes().items()},
         "parameters": simulation.version.params_hash,
         "baseline": simulation.baseline.params_hash if simulation.baseline else "",
         "engine": engine_hash(),

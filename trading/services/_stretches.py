@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -71,6 +72,13 @@ class Stage:
     def datasets(self) -> dict[str, str]:
         """sha256 of each symbol's candles."""
         return {name: dataset_hash(bars) for name, bars in self.bars.items()}
+
+    def filter_hashes(self) -> dict[str, str]:
+        """sha256 of each symbol's tick, lot and minimums."""
+        return {
+            name: hashlib.sha256(repr(filters).encode()).hexdigest()
+            for name, filters in self.filters.items()
+        }
 
 
 def dearer(terms: Terms, factor: Decimal) -> Terms:

@@ -11,11 +11,19 @@ from marketdata.bars import Bars
 
 # Whatever turns candles into a report.
 _SOURCES = (
+    "marketdata/bars.py",
     "marketdata/indicators.py",
+    "marketdata/timeframes.py",
     "strategies/checks.py",
+    "strategies/library",
+    "strategies/protocol.py",
     "strategies/targets.py",
+    "trading/costs.py",
     "trading/evidence",
     "trading/metrics",
+    "trading/reasons.py",
+    "trading/risk.py",
+    "trading/services/_stretches.py",
     "trading/simulation",
     "trading/tear_sheet.py",
 )

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from config import clock
-from config.query_params import parse_ms
 from config.refusals import Refusal
 from trading import queries, services
 from trading.models import Search
+from trading.research import instant
 
 
 class Command(BaseCommand):
@@ -68,7 +68,7 @@ def _search(options: dict[str, Any]) -> Search:
     asked["symbols"] = options["symbol"]
     asked["space"] = dict(_axis(text) for text in options["space"])
     for name in ("from_ms", "to_ms"):
-        asked[name] = parse_ms(options[name], name)
+        asked[name] = instant(options, name)
     return services.search_strategy(
         strategy=options["strategy"], asked=asked, by=None, now=clock.now()
     )

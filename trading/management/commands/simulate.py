@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -12,10 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from config import clock
-from config.query_params import parse_ms
 from config.refusals import Refusal
 from trading import queries, services
 from trading.models import Simulation
+from trading.research import instant
 
 COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
 
@@ -76,11 +77,7 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
         "seed": options["seed"],
         "fill_at": options["fill_at"],
     }
-    for name in ("from_ms", "to_ms"):
-        try:
-            asked[name] = parse_ms(options[name], name)
-        except Exception:
-            raise CommandError(f"--{name[:-3]}: {options[name]} is no time.") from None
+    asked |= {name: instant(options, name) for name in ("from_ms", "to_ms")}
     if options["number"]:
         asked["version"] = options["number"]
     elif options["params"]:
@@ -88,8 +85,15 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     if options["no_baseline"]:
         asked["baseline"] = None
     if options["cash"]:
-        asked["starting_cash"] = options["cash"]
+        asked["starting_cash"] = _money(options["cash"])
     return asked
+
+
+def _money(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise CommandError(f"--cash: {text} is no amount.") from None
 
 
 def _param(text: str) -> tuple[str, Any]:

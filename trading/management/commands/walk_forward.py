@@ -12,10 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from config import clock
-from config.query_params import parse_ms
 from config.refusals import Refusal
 from trading import services
 from trading.evidence.walk_forward import WalkForward
+from trading.research import instant
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         asked = {
             "symbols": options["symbol"],
             **{name: options[name] for name in ("timeframe", "seed")},
-            **{name: parse_ms(options[name], name) for name in ("from_ms", "to_ms")},
+            **{name: instant(options, name) for name in ("from_ms", "to_ms")},
         }
         how = {name: options[name] for name in ("folds", "rolling", "trials", "objective")}
         columns = (TextColumn("walking"), BarColumn(), TimeElapsedColumn())
