@@ -160,7 +160,9 @@ def _monthly(run: Run) -> list[list[float]]:
     ]
 
 
-def _histogram(daily: Floats) -> dict[str, list[float]]:
+def _histogram(every: Floats) -> dict[str, list[float]]:
+    """Of days with a change: those out of the market would hide the others."""
+    daily = every[every != 0]
     if len(daily) < 2:
         return {"edges": [], "counts": []}
     widest = max(float(np.abs(np.percentile(daily, [0.5, 99.5])).max()), 1e-6)
