@@ -114,9 +114,10 @@ def test_the_order_of_trades_matters_to_streaks_and_drawdown_only(order: list[in
 
 def test_trades_are_summed_up_as_their_definitions_say() -> None:
     pnl = np.array([10.0, -5.0, 20.0, 15.0, -10.0, -5.0])
+    held = np.array([0.0, 60.0, 120.0, 180.0, 240.0, 300.0])
     run = measure(
         curve=curve(returns(3)),
-        trades=TradeColumns(pnl, np.full(6, 0.5), np.arange(6) * 60.0, np.full(6, 0.25)),
+        trades=TradeColumns(pnl, np.full(6, 0.5), held, np.full(6, 0.25)),
     )
 
     told = {metric.name: metric.value for metric in run.metrics}

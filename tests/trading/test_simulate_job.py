@@ -18,6 +18,7 @@ from tests.scenarios.replays import NOW
 from tests.trading.simulating import FASTER, finished, start
 from trading import artifacts, queries, services, tear_sheet
 from trading.errors import KnobsInvalid, SimulationInvalid, SimulationUnfinished, SimulationUnknown
+from trading.evidence.assess import assess
 from trading.models import AuditEvent, Job, TrialCount
 from trading.services import _jobs, _simulations
 from trading.services._trials import count_trials, trials_of
@@ -68,7 +69,6 @@ def test_a_job_that_is_canceled_in_the_middle_leaves_no_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     started = start()
-    assess = _simulations.assess
 
     def cancel_then_assess(*args: Any, **kwargs: Any) -> Any:
         services.cancel_job(job_id=started.job_id, by=None, now=NOW)
@@ -91,7 +91,7 @@ def test_a_job_whose_worker_was_killed_is_carried_to_its_end_by_another(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(_simulations.artifacts, "keep", killed)
+        patched.setattr(artifacts, "keep", killed)
         with pytest.raises(KeyboardInterrupt):
             services.run_job(job_id=started.job_id, now=NOW)
     assert queries.simulation(started.pk).job.status == Job.Status.RUNNING

@@ -110,11 +110,12 @@ def _size(
 ) -> tuple[float, int]:
     """(quote value, limit that made it no larger or ALLOWED); all in the quote asset."""
     room, bound_by = terms.max_exposure * equity - exposure, EXPOSURE
-    if terms.max_position * equity - position < room:
+    slack = equity * _SLACK  # rooms that differ by rounding alone are the same
+    if terms.max_position * equity - position < room - slack:
         room, bound_by = terms.max_position * equity - position, POSITION
-    if cash < room:
+    if cash < room - slack:
         room, bound_by = cash, NO_CASH
-    return max(min(wanted, room), 0.0), (bound_by if room < wanted else ALLOWED)
+    return max(min(wanted, room), 0.0), (bound_by if room < wanted - slack else ALLOWED)
 
 
 @compiled
