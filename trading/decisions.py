@@ -25,21 +25,23 @@ def decide(
     *,
     target: float,
     equity: Decimal,
-    share: Decimal,
+    lanes: int,
     held_value: Decimal,
     pending: bool,
     mode: str,
 ) -> Wanted:
     """What a bot wants at a candle's close.
 
-    `target` is the exposure in [0, 1] of this symbol's `share` of equity, NaN for no
-    opinion; `held_value` is the position at the close; `pending` says that an order works.
+    `target` is the exposure in [0, 1] of this symbol's share of equity, which is one of `lanes`
+    equal ones, NaN for no opinion; `held_value` is the position at the close; `pending` says
+    that an order works.
     """
     if pending:
         return Wanted(None, Reason.ORDER_PENDING)
     if math.isnan(target):
         return Wanted(None, Reason.NO_OPINION)
-    wanted = Decimal(str(target)) * share * equity
+    # Divided last: a third has no end, and a lot may hang on its last digit.
+    wanted = Decimal(str(target)) * equity / lanes
     if held_value <= 0:
         return Wanted("BUY", Reason.SIGNAL_ENTER, wanted) if target > 0 else _FLAT
     if target <= 0:

@@ -190,7 +190,7 @@ class Reference:
         wanted = decide(
             target=target,
             equity=self.equity if target > 0 else ZERO,
-            share=Decimal(1) / len(self.states),
+            lanes=len(self.states),
             held_value=state.value,
             pending=state.order is not None,
             mode="rebalance" if self.rules.rebalance else "long_flat",

@@ -21,12 +21,12 @@ def want(
     held: str = "0",
     pending: bool = False,
     mode: str = "long_flat",
-    share: str = "1",
+    lanes: int = 1,
 ) -> Wanted:
     return decide(
         target=target,
         equity=D(1_000),
-        share=D(share),
+        lanes=lanes,
         held_value=D(held),
         pending=pending,
         mode=mode,
@@ -55,8 +55,9 @@ def test_nothing_is_asked_for_while_an_order_works(target: float) -> None:
     assert want(target, held="500", pending=True) == Wanted(None, Reason.ORDER_PENDING)
 
 
-def test_a_symbol_gets_its_share_of_the_equity() -> None:
-    assert want(0.5, share="0.25").value == D(125)
+def test_a_symbol_gets_its_share_of_the_equity_to_the_last_digit() -> None:
+    assert want(0.5, lanes=4).value == D(125)
+    assert want(0.9, lanes=3).value == D(300)
 
 
 @pytest.mark.parametrize("target", [0.1, 0.5, 1.0])

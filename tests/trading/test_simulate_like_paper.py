@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from strategies.protocol import Exits
 from tests.trading.reference_engine import Reference
 from trading.costs import Filters, Terms
 from trading.risk import Limits
-from trading.simulation import Lane, Rules, run
+from trading.simulation import Lane, Rules, kernel_orders, run
 
 BAR_MS = 3_600_000
 START_MS = 1_704_067_200_000
@@ -100,3 +101,17 @@ def test_every_fill_is_that_of_the_paper_rules_to_the_last_digit(
     assert simulated.final_cash == told.cash
     assert dict(simulated.counts.denied) == told.denied
     assert simulated.equity == pytest.approx([float(each) for each in told.equities], rel=1e-12)
+
+
+def test_compiled_code_of_other_sources_is_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = kernel_orders._cache_dir()
+    assert now == kernel_orders._cache_dir()
+    assert Path(now).name.startswith("kernel-")
+
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: read(self) + b"# changed")
+    monkeypatch.setattr("shutil.rmtree", lambda *args, **kwargs: None)
+
+    other = Path(kernel_orders._cache_dir())
+    assert other.name != Path(now).name
+    other.rmdir()

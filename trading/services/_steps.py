@@ -58,7 +58,7 @@ def _wanted(books: Books, step: Step) -> Wanted:
     return decide(
         target=step.target,
         equity=books.equity if step.target > 0 else Decimal(0),
-        share=Decimal(1) / len(books.lanes),
+        lanes=len(books.lanes),
         held_value=lane.value if lane.holding.qty >= lane.filters.qty_step else Decimal(0),
         pending=any(_is_own(order) for order in lane.orders),
         mode=books.knobs.position_mode,

@@ -10,12 +10,17 @@ State is in numpy records: compiled code hands them over as one pointer.
 
 from __future__ import annotations
 
+import hashlib
 import math
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
+import numba
 import numpy as np
 from numba import njit
+from numba.core import config as numba_config
 
 # Kinds of orders.
 NONE, MARKET, LIMIT, STOP = range(4)
@@ -71,20 +76,53 @@ FILL = np.dtype(
     align=True,
 )
 
-_OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def compiled(function: _F) -> _F:
     """Machine code, kept on disk. Nothing is allocated in here, so no references are counted."""
-    return cast(_F, njit(**_OPTIONS)(function))
+    return _kept(function)
 
 
 def inlined(function: _F) -> _F:
     """The same, put into its callers."""
-    return cast(_F, njit(forceinline=True, **_OPTIONS)(function))
+    return _kept(function, forceinline=True)
 
 
+def _kept(function: _F, **options: Any) -> _F:
+    """numba looks at one file only to tell whether what it kept is stale; these are several.
+
+    So each state of all kernel files has a directory of its own.
+    """
+    config: Any = numba_config
+    before, config.CACHE_DIR = config.CACHE_DIR, _CACHE
+    try:
+        made = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)  # type: ignore[call-overload]
+        return cast(_F, made(function))
+    finally:
+        config.CACHE_DIR = before
+
+
+def _cache_dir() -> str:
+    """Beside the sources, or in the person's own cache where those can't be written."""
+    here = Path(__file__).parent
+    hashed = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(here.glob("kernel*.py")):
+        hashed.update(source.read_bytes())
+    name = f"kernel-{hashed.hexdigest()[:16]}"
+    for base in (here / "__pycache__", Path.home() / ".cache" / "countersign"):
+        try:
+            (base / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        for old in base.glob("kernel-*"):
+            if old.name != name:
+                shutil.rmtree(old, ignore_errors=True)
+        return str(base / name)
+    return ""  # numba finds a place, or compiles each time
+
+
+_CACHE = _cache_dir()
 _EXACT = 4.6e18  # integers beyond half of int64 are computed in floats instead
 
 
