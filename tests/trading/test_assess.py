@@ -156,6 +156,15 @@ def test_folds_never_train_on_what_they_are_judged_by() -> None:
     assert [fold.to_ms for fold in folds_of(0, 6_000, folds=5)] == [2000, 3000, 4000, 5000, 6000]
 
 
+def test_without_folds_there_is_no_median_fold() -> None:
+    market = Market(walk(5, 500), "sma_cross")
+
+    walked = walk_forward(market.run, folds=[], candidate=market.strategy.validated({}))
+
+    assert walked.median is None
+    assert walked.beats_baseline is None
+
+
 def test_a_walk_forward_chooses_anew_before_each_fold_and_stitches_the_rest() -> None:
     market = Market(walk(5, BARS, edge=EDGE), "sma_cross")
     trained: list[tuple[int, int]] = []

@@ -26,7 +26,8 @@ from trading.simulation.run import Run
 FOLDS = 5
 CONFIGURATIONS = 16  # drawn for PBO beside the candidate, the baseline and the neighbours
 BLOCKS = 8
-CUTS = 40  # of the look-ahead check, odd and even positions
+WALK_POINTS = 500
+CUTS = 20  # of the look-ahead check, each with its neighbour: a bias may touch odd rows only
 CHECKED_BARS = 20_000  # the last so many are checked
 
 
@@ -111,6 +112,10 @@ class Evidence:
         plain: dict[str, Any] = _plain(
             {name: getattr(self, name) for name in self.__dataclass_fields__}
         )
+        # One point in so many: the curve is for looking at.
+        step = max(len(self.walk.at_ms) // WALK_POINTS, 1)
+        for name in ("at_ms", "equity"):
+            plain["walk"][name] = plain["walk"][name][::step]
         return plain
 
 
@@ -211,9 +216,7 @@ def _checked(case: Case) -> tuple[int, int]:
             continue
         spread = np.unique(np.linspace(1, len(last) - 1, CUTS).astype(np.int64))
         cuts = np.unique(np.clip(np.concatenate([spread, spread + 1]), 1, len(last) - 1))
-        ahead += len(
-            look_ahead_violations(case.strategy, case.candidate, last, cuts=cuts[::2].tolist())
-        )
+        ahead += len(look_ahead_violations(case.strategy, case.candidate, last, cuts=cuts.tolist()))
         room = len(last) - case.strategy.warmup(case.candidate)
         if room > 0:
             starts = np.unique(np.linspace(1, room, 8).astype(np.int64)).tolist()

@@ -62,9 +62,9 @@ class WalkForward:
         return sum(own > other for own, other in pairs) / len(pairs) if pairs else None
 
     @property
-    def median(self) -> float:
-        """Median out-of-sample return of a fold."""
-        return float(np.median([step.outside for step in self.steps])) if self.steps else 0.0
+    def median(self) -> float | None:
+        """Median out-of-sample return of a fold; None without folds."""
+        return float(np.median([step.outside for step in self.steps])) if self.steps else None
 
 
 def folds_of(
