@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from config import clock
+from config.fields import plain
 from marketdata.timeframes import Timeframe
 from trading import costs, risk, sizing
 from trading.decisions import Wanted
@@ -231,7 +232,7 @@ def _protective_exit(
         candle_close_ms=close_ms,
         action=DecisionRecord.Action.EXIT,
         reason=hit.reason,
-        detail=f"level {hit.level:f}"[:200],
+        detail=f"level {plain(hit.level):f}"[:200],  # its zeros depend on what was stored
         target=0.0,
         price=float(hit.level),
         decided_at=now,
