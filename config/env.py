@@ -106,6 +106,7 @@ class Env(BaseSettings):
     evidence_pbo_loss: float = Field(default=0.2, ge=0, le=1)
     evidence_folds_beaten: float = Field(default=0.6, ge=0, le=1)
     evidence_drawdown_worse: float = Field(default=0.2, ge=0)
+    evidence_drawdown_floor: float = Field(default=0.05, ge=0, le=1)
     evidence_edge_lost: float = Field(default=0.3, ge=0)
 
     # Drift: a gap beyond this part of the cash is audited

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from benchmarks.evidence_rates import EDGE, Market, walk
 from marketdata.bars import Bars, Floats
 from strategies.protocol import Params, Strategy
+from trading.evidence import reasons
 from trading.evidence.assess import Case, Evidence, Trials, assess
 from trading.evidence.neighbourhood import neighbours, sampled
-from trading.evidence.verdict import Colour, Thresholds, at_least, at_most, judge
+from trading.evidence.sharpe import deflated_benchmark
+from trading.evidence.verdict import Colour, Reason, Thresholds, at_least, at_most, judge
 from trading.evidence.walk_forward import folds_of, walk_forward
 
 BARS = 8_760
@@ -51,15 +54,61 @@ def test_a_planted_edge_is_mostly_not_red() -> None:
 
 
 def test_many_trials_take_the_worth_out_of_a_result() -> None:
-    market = Market(walk(3, 2 * BARS, edge=EDGE), "sma_cross")
+    market = Market(walk(3, 2 * BARS, edge=0.09), "sma_cross")
 
     once = assessed(market)
     often = assessed(market, trials=Trials(5000, 0.0, 5000 * 0.02))
 
     assert once.dsr is not None
     assert often.dsr is not None
-    assert often.dsr < once.dsr
+    assert once.dsr > 0.95
+    assert often.dsr < 0.80
+    assert once.verdict.colour != Colour.RED
     assert often.verdict.colour == Colour.RED
+
+
+def test_trials_that_lose_for_certain_do_not_count_as_luck() -> None:
+    market = Market(walk(3, 2 * BARS, edge=EDGE), "sma_cross")
+
+    alike = assessed(market, trials=Trials(100, 0.0, 100 * 0.0015))
+    apart = assessed(market, trials=Trials(100, -0.3, 100 * 0.5))
+
+    assert alike.moments is not None
+    assert alike.deflated_benchmark < apart.deflated_benchmark
+    assert apart.deflated_benchmark == deflated_benchmark(100, 1 / (alike.moments.n - 1))
+
+
+def drawdown_reason(own: float, baseline: float, floor: float) -> Reason:
+    found = assessed(Market(walk(2, 3_000), "sma_cross"))
+    judged = reasons.of(
+        replace(found, drawdown=own, baseline_drawdown=baseline),
+        replace(Thresholds(), drawdown_floor=floor),
+    )
+    return next(reason for reason in judged if reason.code == "drawdown")
+
+
+@pytest.mark.parametrize(
+    ("own", "baseline", "floor", "worse", "colour"),
+    [
+        (0.12, 0.10, 0.05, 0.2, Colour.GREEN),
+        (0.15, 0.10, 0.05, 0.5, Colour.AMBER),
+        (0.21, 0.10, 0.05, 1.1, Colour.RED),
+        (0.05, 0.0, 0.05, 0.0, Colour.GREEN),
+        (0.08, 0.0, 0.05, 0.6, Colour.AMBER),
+        (0.20, 0.0, 0.05, 3.0, Colour.RED),
+        (0.06, 0.0001, 0.05, 0.2, Colour.GREEN),  # not 599 times deeper
+        (0.01, 0.0, 0.0, 1.0, Colour.AMBER),
+        (0.0, 0.0, 0.0, 0.0, Colour.GREEN),
+    ],
+)
+def test_a_baseline_that_hardly_fell_counts_as_if_it_fell_to_the_floor(
+    own: float, baseline: float, floor: float, worse: float, colour: Colour
+) -> None:
+    reason = drawdown_reason(own, baseline, floor)
+
+    assert reason.value == pytest.approx(worse)
+    assert reason.colour == colour
+    assert ("5.00%" in reason.text) == (baseline < floor)
 
 
 class Peeking(Strategy[Params]):

@@ -14,6 +14,7 @@ from trading.evidence.sharpe import (
     deflated_benchmark,
     dsr,
     expected_max,
+    luck_of,
     min_backtest_years,
     min_trl,
     psr,
@@ -96,6 +97,30 @@ def test_the_expected_largest_of_normals(trials: int, expected: float) -> None:
 @pytest.mark.parametrize(("trials", "years"), [(7, 1.923), (45, 4.998), (100, 6.404)])
 def test_the_minimum_backtest_length(trials: int, years: float) -> None:
     assert min_backtest_years(trials, 1.0) == pytest.approx(years, abs=1e-3)
+    assert years <= 2 * math.log(trials)  # the bound of its paper
+
+
+def test_the_daily_sharpe_of_the_papers_example() -> None:
+    assert pytest.approx(0.1581138830, abs=EXACT) == DAILY
+
+
+def test_luck_is_at_most_what_worthless_returns_vary_by() -> None:
+    n, rng = 250, np.random.default_rng(1)
+    worthless = rng.normal(0, 0.01, (4000, n))
+    sharpes = worthless.mean(axis=1) / worthless.std(axis=1, ddof=1)
+
+    assert sharpes.var() == pytest.approx(1 / (n - 1), rel=0.05)
+    assert luck_of(0.5, n) == pytest.approx(1 / (n - 1))
+    assert luck_of(0.001, n) == 0.001  # trials that are alike vary less
+    assert luck_of(0.001, 1) == 0.001
+
+
+def test_the_best_of_independent_worthless_trials_shows_the_deflated_benchmark() -> None:
+    n, rng = 250, np.random.default_rng(2)
+    worthless = rng.normal(0, 0.01, (400, 50, n))
+    best = (worthless.mean(axis=2) / worthless.std(axis=2, ddof=1)).max(axis=1)
+
+    assert best.mean() == pytest.approx(deflated_benchmark(50, 1 / (n - 1)), rel=0.03)
 
 
 def test_moments_of_a_series() -> None:
@@ -128,14 +153,36 @@ def test_pbo_of_a_worked_example() -> None:
     assert found.loss == pytest.approx(1 / 6)
 
 
-def test_pbo_is_0_where_the_best_stays_the_best_and_1_where_it_never_does() -> None:
-    steady = np.array([(0, 1, 2), (1, 2, 3)] * 4, float)
-    fickle = np.eye(4)
+def test_pbo_is_0_where_the_best_stays_the_best() -> None:
+    found = pbo(np.array([(0, 1, 2), (1, 2, 3)] * 4, float), blocks=4, statistic=mean_of_columns)
 
-    assert pbo(steady, blocks=4, statistic=mean_of_columns).pbo == 0
+    assert found.logits == pytest.approx([1.098612] * 6, abs=1e-6)
+    assert found.pbo == 0
+
+
+def test_pbo_is_1_where_the_best_never_stays_the_best() -> None:
+    # The published one has single rows: twice each, the means are the same.
+    fickle = np.repeat(np.eye(4), 2, axis=0)
+
+    found = pbo(fickle, blocks=4, statistic=mean_of_columns)
+
+    assert found.logits == pytest.approx([-0.847298] * 6, abs=1e-6)
+    assert found.pbo == 1
+
+
+def test_pbo_needs_two_rows_a_block() -> None:
     with pytest.raises(ValueError, match="two rows a block"):
-        pbo(fickle, blocks=4, statistic=mean_of_columns)
-    assert pbo(np.repeat(fickle, 2, axis=0), blocks=4, statistic=mean_of_columns).pbo == 1
+        pbo(np.eye(4), blocks=4, statistic=mean_of_columns)
+
+
+def test_pbo_of_noise_is_a_half_give_or_take_a_fifth() -> None:
+    found = [
+        pbo(np.random.default_rng(seed).normal(0, 0.01, (400, 20)), blocks=8).pbo
+        for seed in range(200)
+    ]
+
+    assert np.mean(found) == pytest.approx(0.506, abs=0.03)
+    assert np.std(found, ddof=1) == pytest.approx(0.212, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from trading.errors import SearchInvalid, SearchUnfinished
 from trading.models import AuditEvent, Job, Search, SearchChunk
 from trading.optimiser.space import SpaceInvalid, space_of
 from trading.optimiser.top import best_of
-from trading.services import _searches
+from trading.services import _searches, _walks
 from trading.services._trials import trials_of
 
 pytestmark = pytest.mark.django_db
@@ -267,3 +267,42 @@ def test_a_walk_forward_searches_before_each_fold_and_counts_every_try(
     assert '"efficiency"' in capsys.readouterr().out
     with pytest.raises(CommandError, match="One of total_return"):
         call_command("walk_forward", "trend_ema_fast", *market, *span, "--objective", "luck")
+
+
+def test_a_walk_forward_of_what_is_never_sold_leaves_nothing_to_search(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    search = start()
+    span = ("--from", str(search.from_ms), "--to", str(search.to_ms))
+    market = ("--symbol", search.symbols[0], "--timeframe", search.timeframe)
+
+    with pytest.raises(CommandError, match="held for longer than a fold"):
+        call_command("walk_forward", "buy_and_hold", *market, *span, "--trials", "2")
+
+    call_command("walk_forward", "buy_and_hold", *market, *span, "--trials", "0", "--json")
+    assert capsys.readouterr().out.count("in_sample") == 5
+
+
+def test_a_search_ends_before_its_fold_by_the_longest_holding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    search = start()
+    asked = {
+        "symbols": search.symbols,
+        "timeframe": search.timeframe,
+        "from_ms": search.from_ms,
+        "to_ms": search.to_ms,
+    }
+    monkeypatch.setattr(_walks, "longest_holding", lambda run: 3_600_000)
+
+    walked = _walks.walk_strategy(
+        strategy="trend_ema_fast",
+        asked=asked,
+        folds=2,
+        rolling=False,
+        trials=2,
+        objective="total_return",
+        now=NOW,
+    )
+
+    assert [step.fold.from_ms - step.fold.train_to for step in walked.steps] == [3_600_000] * 2

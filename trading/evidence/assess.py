@@ -13,17 +13,17 @@ from marketdata.bars import Bars, Floats
 from strategies.checks import look_ahead_violations, warmup_violations
 from strategies.protocol import Params, Strategy
 from trading.evidence import monte_carlo, reasons, walk_forward
+from trading.evidence.holding import longest_holding
 from trading.evidence.monte_carlo import Bands
 from trading.evidence.neighbourhood import neighbours, sampled
 from trading.evidence.overfitting import Overfitting, pbo
-from trading.evidence.sharpe import Moments, deflated_benchmark, dsr, min_trl, psr
+from trading.evidence.sharpe import Moments, deflated_benchmark, dsr, luck_of, min_trl, psr
 from trading.evidence.verdict import Thresholds, Verdict, judge
 from trading.evidence.walk_forward import Runner, WalkForward, folds_of, total_return
 from trading.metrics import max_drawdown
 from trading.metrics.series import daily_returns
 from trading.simulation.run import Run
 
-FOLDS = 5
 CONFIGURATIONS = 16  # drawn for PBO beside the candidate, the baseline and the neighbours
 BLOCKS = 8
 WALK_POINTS = 500
@@ -89,6 +89,7 @@ class Evidence:
     sharpe_inside: float | None  # annual
     sharpe_outside: float | None
     trades_outside: int
+    purge_ms: int
     psr: float | None
     dsr: float | None
     deflated_benchmark: float
@@ -129,7 +130,7 @@ def assess(
     runs = _runs(case)
     walk = walk_forward.walk_forward(
         case.runner,
-        folds=folds_of(case.from_ms, case.to_ms, folds=FOLDS, purge_ms=_longest(runs.whole)),
+        folds=folds_of(case.from_ms, case.to_ms, purge_ms=runs.purge_ms),
         candidate=case.candidate,
         baseline=case.rival,
         progress=lambda share: progress(25 + int(share * 25), "Walking forward"),
@@ -154,7 +155,8 @@ def assess(
 @dataclass(frozen=True, slots=True)
 class _Runs:
     whole: Run
-    inside: Run
+    purge_ms: int  # the longest holding: left out between what is learnt from and what judges
+    inside: Run  # up to the split, less the purge
     outside: Run
     baseline: Run | None
     doubled: Run  # with twice the costs
@@ -162,9 +164,13 @@ class _Runs:
 
 def _runs(case: Case) -> _Runs:
     runner, candidate = case.runner, case.candidate
+    whole = runner(candidate, case.from_ms, case.to_ms, 1.0)
+    purge_ms = longest_holding(whole)
+    inside_to = max(case.split_ms - purge_ms, case.from_ms)
     return _Runs(
-        whole=runner(candidate, case.from_ms, case.to_ms, 1.0),
-        inside=runner(candidate, case.from_ms, case.split_ms, 1.0),
+        whole=whole,
+        purge_ms=purge_ms,
+        inside=runner(candidate, case.from_ms, inside_to, 1.0),
         outside=runner(candidate, case.split_ms, case.to_ms, 1.0),
         baseline=runner(case.rival, case.from_ms, case.to_ms, 1.0) if case.rival else None,
         doubled=runner(candidate, case.from_ms, case.to_ms, 2.0),
@@ -175,13 +181,14 @@ def _statistics(case: Case, whole: Run) -> dict[str, Any]:
     """What the daily returns and trades of the whole range say, given all trials."""
     daily = daily_returns(with_opening(whole))
     moments, trials = Moments.of(daily), case.trials
+    variance = luck_of(trials.variance, len(daily))
     pnl, opening = whole.trades.pnl, float(whole.rules.cash)
     return {
         "moments": moments,
         "trials": trials,
         "psr": psr(moments) if moments else None,
-        "dsr": dsr(moments, trials=trials.n, variance=trials.variance) if moments else None,
-        "deflated_benchmark": deflated_benchmark(trials.n, trials.variance),
+        "dsr": dsr(moments, trials=trials.n, variance=variance) if moments else None,
+        "deflated_benchmark": deflated_benchmark(trials.n, variance),
         "min_trl_days": min_trl(moments) if moments else None,
         "bands_of_trades": monte_carlo.of_trades(pnl, opening=opening, seed=case.seed),
         "bands_of_returns": monte_carlo.of_returns(daily, seed=case.seed),
@@ -193,6 +200,7 @@ def _compared(runs: _Runs) -> dict[str, Any]:
         "sharpe_inside": _annual_sharpe(runs.inside),
         "sharpe_outside": _annual_sharpe(runs.outside),
         "trades_outside": len(runs.outside.trades.pnl),
+        "purge_ms": runs.purge_ms,
         "doubled_costs": total_return(runs.doubled),
         "drawdown": max_drawdown(runs.whole.equity),
         "baseline_drawdown": max_drawdown(runs.baseline.equity) if runs.baseline else None,
@@ -222,11 +230,6 @@ def _checked(case: Case) -> tuple[int, int]:
             starts = np.unique(np.linspace(1, room, 8).astype(np.int64)).tolist()
             early += len(warmup_violations(case.strategy, case.candidate, last, starts=starts))
     return ahead, early
-
-
-def _longest(run: Run) -> int:
-    held = run.trades.closed_ms - run.trades.opened_ms
-    return int(held.max()) if len(held) else 0
 
 
 def _annual_sharpe(run: Run) -> float | None:

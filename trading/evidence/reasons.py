@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trading.evidence.verdict import Colour, Reason, Thresholds, at_least, at_most
+from trading.evidence.walk_forward import FOLDS
 
 if TYPE_CHECKING:
     from trading.evidence.assess import Evidence
@@ -19,7 +21,12 @@ OVERFIT = "How often the best parameters of one half are below the median in the
 KEPT = "Sharpe ratio out of sample over the one in sample."
 BEATEN = "Share of walk-forward folds in which it earns more than the baseline."
 MEDIAN = "Median return of the walk-forward folds."
-DEEPER = "Maximum drawdown relative to the baseline's."
+DEEPER = "How much deeper the maximum drawdown is than the baseline's, relative to it."
+UNFALLEN = (
+    "The baseline fell by {fell:.2%} only: how much deeper the maximum drawdown is than the floor "
+    "of {floor:.2%}, relative to it."
+)
+FEWER = "Only {left} of {asked} folds are left: positions are held too long to keep parts apart."
 PLATEAU = "The largest part of the return that a change of one parameter by a tenth costs."
 COSTS = "Total return with fees, spread and slippage doubled."
 EARNED = "Total return after all costs."
@@ -89,7 +96,7 @@ def _robust(found: Evidence, asked: Thresholds) -> list[Reason]:
         kept = found.sharpe_outside / found.sharpe_inside
     checks = [
         at_least("kept", "Kept out of sample", kept, green=asked.sharpe_kept, amber=0.0, text=KEPT),
-        at_least("folds", "Median fold", found.walk.median, green=0.0, amber=None, text=MEDIAN),
+        _folds(found),
         at_most(
             "plateau",
             "Plateau",
@@ -101,6 +108,16 @@ def _robust(found: Evidence, asked: Thresholds) -> list[Reason]:
         at_least("costs", "Costs doubled", found.doubled_costs, green=0.0, amber=None, text=COSTS),
     ]
     return [*checks, *_compared(found, asked)]
+
+
+def _folds(found: Evidence) -> Reason:
+    """Fewer folds than asked for warn, however well they did."""
+    left = len(found.walk.steps)
+    reason = at_least("folds", "Median fold", found.walk.median, green=0.0, amber=None, text=MEDIAN)
+    if left >= FOLDS:
+        return reason
+    text = f"{reason.text} {FEWER.format(left=left, asked=FOLDS)}"
+    return replace(reason, colour=Colour.AMBER, text=text)
 
 
 def _compared(found: Evidence, asked: Thresholds) -> list[Reason]:
@@ -117,10 +134,15 @@ def _compared(found: Evidence, asked: Thresholds) -> list[Reason]:
                 text=BEATEN,
             )
         )
-    if found.baseline_drawdown:
-        worse = found.drawdown / found.baseline_drawdown - 1
-        limit = asked.drawdown_worse
-        checks.append(
-            at_most("drawdown", "Drawdown", worse, green=limit, amber=limit * 5, text=DEEPER)
-        )
+    if found.baseline_drawdown is not None:
+        checks.append(_deeper(found.drawdown, found.baseline_drawdown, asked))
     return checks
+
+
+def _deeper(own: float, baseline: float, asked: Thresholds) -> Reason:
+    """Against a baseline that hardly fell every fall is endlessly deeper: then the floor counts."""
+    floor, limit = asked.drawdown_floor, asked.drawdown_worse
+    against = max(baseline, floor)
+    worse = own / against - 1 if against > 0 else float(own > 0)
+    text = UNFALLEN.format(fell=baseline, floor=floor) if baseline < floor else DEEPER
+    return at_most("drawdown", "Drawdown", worse, green=limit, amber=limit * 5, text=text)

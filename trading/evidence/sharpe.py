@@ -68,6 +68,18 @@ def expected_max(trials: int) -> float:
     return (1 - EULER) * inverse(1 - 1 / trials) + EULER * inverse(1 - 1 / (trials * math.e))
 
 
+def luck_of(variance: float, n: int) -> float:
+    """The part of the trials' variance that luck can explain in a sample of `n` returns.
+
+    The Sharpe of worthless returns varies by 1 / (n - 1) from sample to sample, whatever their
+    skew and kurtosis (`Moments.spread` is 1 at a Sharpe of 0), and trials that are alike vary
+    less among each other. What trials differ by beyond it isn't luck: fast parameters lose
+    their fees for certain. Counted as luck it would ask the more of the best, the worse the
+    others were.
+    """
+    return min(variance, 1 / (n - 1)) if n > 1 else variance
+
+
 def deflated_benchmark(trials: int, variance: float) -> float:
     """SR0: the Sharpe that the best of so many worthless trials shows; `variance` of theirs."""
     return math.sqrt(max(variance, 0.0)) * expected_max(trials)

@@ -29,6 +29,7 @@ class Thresholds:
     pbo_loss: float = 0.2  # of the chosen ones out of sample; below, a high PBO only warns
     folds_beaten: float = 0.6  # share of folds in which the candidate beats the baseline
     drawdown_worse: float = 0.2  # allowed above the baseline's, relative
+    drawdown_floor: float = 0.05  # a baseline that fell less counts as if it fell so much
     edge_lost: float = 0.3  # allowed among the neighbours, relative
 
 

@@ -16,6 +16,7 @@ from trading.simulation.run import Run
 
 Runner: TypeAlias = Callable[[Params, int, int, float], Run]  # params, from_ms, to_ms, cost factor
 Chooser: TypeAlias = Callable[[int, int], Params]  # from_ms, to_ms of the training part
+FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,13 @@ class WalkForward:
 
 
 def folds_of(
-    from_ms: int, to_ms: int, *, folds: int = 5, purge_ms: int = 0, anchored: bool = True
+    from_ms: int, to_ms: int, *, folds: int = FOLDS, purge_ms: int = 0, anchored: bool = True
 ) -> list[Fold]:
     """Folds + 1 equal parts: the first only trains, each later one is judged once.
 
-    `purge_ms` between training and judging keeps trades of the one out of the other. Rolling
-    (not anchored) folds train on one part only.
+    `purge_ms`, the longest holding, between training and judging keeps positions of the one out
+    of the other; a fold that it leaves nothing to train on is dropped. Rolling (not anchored)
+    folds train on one part only.
     """
     edges = [int(edge) for edge in np.linspace(from_ms, to_ms, folds + 2)]
     made = []

@@ -16,6 +16,7 @@ from strategies.protocol import Params
 from trading import metrics
 from trading.errors import SearchInvalid
 from trading.evidence.assess import with_opening
+from trading.evidence.holding import longest_holding
 from trading.evidence.sharpe import Moments
 from trading.evidence.walk_forward import WalkForward, folds_of, walk_forward
 from trading.metrics import daily_returns
@@ -45,6 +46,7 @@ def walk_strategy(
 ) -> WalkForward:
     """Judge the active version (`trials` 0), or what a search finds before each fold.
 
+    A search ends earlier than its fold begins, by the longest holding of the active version.
     Nothing is stored but the count of trials. Refuses SearchInvalid, NothingStored.
     """
     _check(asked, folds, objective)
@@ -58,9 +60,14 @@ def walk_strategy(
     def choose(from_ms: int, to_ms: int) -> Params:
         return _best(stage, space_of(params, {}), (from_ms, to_ms), trials, objective, sharpes)
 
+    span = asked["from_ms"], asked["to_ms"]
+    purge_ms = longest_holding(stage.run(params, *span)) if trials else 0
+    parts = folds_of(*span, folds=folds, anchored=not rolling, purge_ms=purge_ms)
+    if not parts:
+        raise SearchInvalid("Positions are held for longer than a fold: nothing is left to search.")
     walked = walk_forward(
         stage.run,
-        folds=folds_of(asked["from_ms"], asked["to_ms"], folds=folds, anchored=not rolling),
+        folds=parts,
         candidate=params,
         choose=choose if trials else None,
         progress=progress,
