@@ -11,6 +11,7 @@ from django.db.models.functions import Concat
 
 from marketdata import quotes, store
 from marketdata.errors import IndicatorNotStored, SymbolUnknown, TimeframeUnknown
+from marketdata.exchanges.protocol import CandleRow
 from marketdata.models import FeedGap, IndicatorSpec, Symbol
 from marketdata.timeframes import Timeframe
 from marketdata.validation import missing_ranges
@@ -172,3 +173,20 @@ def feed_age_s(now_ms: int) -> dict[str, float | None]:
 def has_stale_indicators() -> bool:
     """Whether values wait to be computed."""
     return IndicatorSpec.objects.exclude(stale_from_ms=None).exists()
+
+
+def chart_candles(
+    symbol_id: int,
+    timeframe: Timeframe,
+    *,
+    merge_ms: int | None,
+    from_ms: int | None,
+    to_ms: int | None,
+    limit: int,
+) -> list[CandleRow]:
+    """The newest `limit` candles of a range, or wider ones where `merge_ms` is wider than one."""
+    if merge_ms is None or merge_ms <= timeframe.ms:
+        return store.candle_rows(symbol_id, timeframe, from_ms=from_ms, to_ms=to_ms, limit=limit)
+    return store.merged_candle_rows(
+        symbol_id, timeframe, width_ms=merge_ms, from_ms=from_ms, to_ms=to_ms, limit=limit
+    )

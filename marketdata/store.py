@@ -38,6 +38,20 @@ _NEWEST_CANDLES = (
     "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
     "ORDER BY open_ms DESC LIMIT %s"
 )
+# Open and close are read for the edges of each group, so that only their rows are looked up.
+_MERGED_CANDLES = (
+    "WITH merged AS (SELECT MIN(open_ms) AS first_ms, MAX(open_ms) AS last_ms, "
+    "MAX(high) AS high, MIN(low) AS low, SUM(volume) AS volume FROM marketdata_candle "
+    "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
+    "GROUP BY open_ms / %s) "
+    "SELECT first_ms, opening.open, merged.high, merged.low, closing.close, merged.volume "
+    "FROM merged "
+    "JOIN marketdata_candle opening ON opening.symbol_id = %s AND opening.timeframe = %s "
+    "AND opening.open_ms = first_ms "
+    "JOIN marketdata_candle closing ON closing.symbol_id = %s AND closing.timeframe = %s "
+    "AND closing.open_ms = last_ms "
+    "ORDER BY first_ms DESC LIMIT %s"
+)
 _OPEN_TIMES = (
     "SELECT open_ms FROM marketdata_candle "
     "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
@@ -181,6 +195,27 @@ def candle_rows(
     """Stored candles in [from_ms, to_ms), oldest first; with `limit` the newest that many."""
     params = [symbol_id, timeframe, *_bounds(from_ms, to_ms)]
     return _fetch(_CANDLES, _NEWEST_CANDLES, params, limit)
+
+
+def merged_candle_rows(
+    symbol_id: int,
+    timeframe: str,
+    *,
+    width_ms: int,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    limit: int,
+) -> list[CandleRow]:
+    """Stored candles as wider ones of `width_ms`, aligned to the epoch; the newest `limit`.
+
+    A wide candle at an edge of the range holds only what of it is inside.
+    """
+    series = [symbol_id, timeframe]
+    params = [*series, *_bounds(from_ms, to_ms), width_ms, *series, *series, limit]
+    with connection.cursor() as cursor:
+        cursor.execute(_MERGED_CANDLES, params)
+        rows = cursor.fetchall()[::-1]
+    return [(first // width_ms * width_ms, *rest) for first, *rest in rows]
 
 
 def candle_rows_json(

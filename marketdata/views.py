@@ -90,11 +90,15 @@ def dead_letters(request: Request) -> HttpResponse:
 @require_GET
 @permission_required(access.VIEW, raise_exception=True)
 def candle_points(request: Request, symbol_id: int) -> HttpResponse:
-    """`{"candles": [[open_ms, open, high, low, close, volume], ...]}`, oldest first."""
+    """`{"candles": [[open_ms, open, high, low, close, volume], ...]}`, oldest first.
+
+    With `?merge=` they are merged to candles of that many milliseconds.
+    """
     timeframe = queries.timeframe_of(request.GET.get("timeframe", ""))
-    rows = store.candle_rows(
+    rows = queries.chart_candles(
         symbol_id,
         timeframe,
+        merge_ms=whole_number(request.GET, "merge"),
         from_ms=whole_number(request.GET, "from"),
         to_ms=whole_number(request.GET, "to"),
         limit=min(whole_number(request.GET, "limit") or MOST_CANDLES, MOST_CANDLES),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache, partial
 from typing import Any
 
 from django.http import QueryDict
 
 from config import clock
+from config.pages import whole_number
 from config.refusals import Refusal
 from marketdata import store
+from marketdata.models import Symbol
 from strategies import queries as strategy_queries
 from strategies import registry
 from strategies.forms import ModelForm, params_form
@@ -18,6 +21,7 @@ from strategies.models import StrategyVersion
 from trading import pictures, queries
 from trading.forms import SimulationForm, tradable_symbols
 from trading.models import Simulation
+from trading.trade_pages import markers, trade_chart, trade_table
 
 HEADLINE = (
     "total_return",
@@ -34,24 +38,47 @@ LATEST_TRADES = 200
 MONTHS = tuple(range(1, 13))
 
 
+def sheet_page(row: Simulation, params: Mapping[str, str]) -> dict[str, Any]:
+    """The sheet with what only the console has: the chart, the sorted table of trades."""
+    told = sheet(row)
+    trades = told["report"]["candidate"]["trades"]
+    return {
+        **told,
+        "table": cache(partial(trade_table, trades, params)),
+        "chart": cache(partial(trade_chart, row, params)),
+    }
+
+
+def fills_of(row: Simulation, symbol: Symbol, params: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the chart marks, from `?from=` on; refuses SimulationUnfinished."""
+    return markers(
+        queries.report_of(row)["candidate"]["fills"],
+        symbol,
+        from_ms=whole_number(params, "from") or 0,
+        merge_ms=whole_number(params, "merge") or 0,
+    )
+
+
 def sheet(row: Simulation) -> dict[str, Any]:
-    """Everything of one finished simulation; refuses SimulationUnfinished."""
+    """Everything of one finished simulation; refuses SimulationUnfinished.
+
+    What costs time is a callable: a page that shows a part of it reads only that.
+    """
     report = queries.report_of(row)
     candidate, baseline = report["candidate"], report["baseline"]
+    daily = candidate["daily_returns"]
     return {
         "simulation": row,
         "report": report,
-        "rows": metric_rows(report),
-        "headline": [one for one in metric_rows(report) if one["name"] in HEADLINE],
-        "equity": _equity(report),
-        "falls": _falls(report),
-        "rolling": pictures.curves(_sides(report, "rolling_sharpe", 1), height=140, form="{:.1f}"),
-        "histogram": pictures.bars(
-            candidate["daily_returns"]["edges"], candidate["daily_returns"]["counts"]
-        ),
-        "months": month_rows(candidate["monthly"]),
+        "rows": cache(partial(metric_rows, report)),
+        "headline": cache(partial(_headline, report)),
+        "equity": cache(partial(_equity, report)),
+        "falls": cache(partial(_falls, report)),
+        "rolling": cache(partial(_rolling, report)),
+        "histogram": cache(partial(pictures.bars, daily["edges"], daily["counts"])),
+        "months": cache(partial(month_rows, candidate["monthly"])),
         "month_names": ("J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D"),
-        "bands": _bands(report),
+        "bands": cache(partial(_bands, report)),
         "trades": candidate["trades"][-LATEST_TRADES:][::-1],
         "trade_count": len(candidate["trades"]),
         "has_baseline": baseline is not None,
@@ -193,6 +220,14 @@ def _sides(report: dict[str, Any], what: str, column: int) -> list[tuple[str, st
         (name, title, [(point[0], point[column]) for point in points])
         for name, title, points in named
     ]
+
+
+def _headline(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in metric_rows(report) if one["name"] in HEADLINE]
+
+
+def _rolling(report: dict[str, Any]) -> pictures.Picture | None:
+    return pictures.curves(_sides(report, "rolling_sharpe", 1), height=140, form="{:.1f}")
 
 
 def _equity(report: dict[str, Any]) -> pictures.Picture | None:

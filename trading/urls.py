@@ -61,4 +61,9 @@ urlpatterns = [
     path("charts/equity/<int:bot_id>/", charts.equity_points, name="bot-equity-points"),
     path("charts/candles/<int:bot_id>/<int:symbol_id>/", charts.bot_candles, name="bot-candles"),
     path("charts/fills/<int:bot_id>/<int:symbol_id>/", charts.fill_markers, name="fill-markers"),
+    path(
+        "charts/simulations/<int:simulation_id>/<int:symbol_id>/",
+        simulations.simulation_fills,
+        name="simulation-fills",
+    ),
 ]

@@ -146,6 +146,7 @@ PAGES = {
     "/charts/equity/<bot_id>/": READ,
     "/charts/candles/<bot_id>/<symbol_id>/": READ,
     "/charts/fills/<bot_id>/<symbol_id>/": READ,
+    "/charts/simulations/<simulation_id>/<symbol_id>/": READ,
     "/strategies/": READ,
     "/strategies/<name>/": READ,
     "/markets/": READ,

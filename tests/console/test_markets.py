@@ -198,6 +198,8 @@ def test_candles_come_as_rows_within_bounds(viewer: Client, symbols: list[Symbol
     assert closes("") == [100, 101, 102, 103]
     assert closes("&limit=2") == [102, 103]
     assert closes(f"&to={MIDNIGHT_MS + 300_000}") == [100]
+    assert closes("&merge=600000") == [101, 103]
+    assert closes("&merge=1") == [100, 101, 102, 103]
     assert closes("&limit=rubbish") == [100, 101, 102, 103]
 
 

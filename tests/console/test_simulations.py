@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.console.pages import body, text_of
+from marketdata.models import Symbol
+from marketdata.timeframes import Timeframe
+from tests.console.pages import body, fragment, is_fragment, text_of
 from tests.scenarios.replays import NOW
 from tests.trading.simulating import finished, start
-from trading import services
+from trading import queries, services
 from trading.models import Simulation
 from trading.pictures import bars, curves
 from trading.simulation_pages import month_rows, shade
+from trading.trade_pages import overview_of, trade_table
+
+DAY_MS = 86_400_000
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +120,88 @@ def test_the_file_opens_without_the_console(viewer: Client) -> None:
     assert "attachment" in file.headers["Content-Disposition"]
     assert "Deflated Sharpe ratio" in text_of(file)
     assert "<link" not in body(file)
+
+
+def test_the_sheet_shows_its_fills_on_the_candles_of_the_stretch(viewer: Client) -> None:
+    row = finished()
+    symbol = Symbol.objects.get(name="BTC/USDT")
+
+    html = body(viewer.get(f"/simulations/{row.pk}/"))
+    fills = viewer.get(f"/charts/simulations/{row.pk}/{symbol.pk}/").json()["fills"]
+    report = queries.report_of(row)["candidate"]["fills"]
+
+    assert f'markers-src="/charts/simulations/{row.pk}/{symbol.pk}/"' in html
+    assert f'from-ms="{row.from_ms}"' in html
+    assert [fill["at_ms"] for fill in fills] == [fill["at_ms"] for fill in report]
+    assert set(fills[0]) == {"at_ms", "side", "qty", "price"}
+
+
+def test_a_chart_of_merged_candles_gets_one_marker_for_each_side_of_each_candle(
+    viewer: Client,
+) -> None:
+    row = finished()
+    symbol = Symbol.objects.get(name="BTC/USDT")
+    url = f"/charts/simulations/{row.pk}/{symbol.pk}/?merge={DAY_MS}"
+
+    fills = viewer.get(url).json()["fills"]
+    last_ms = fills[-1]["at_ms"]
+    later = viewer.get(f"{url}&from={last_ms}").json()["fills"]
+
+    places = [(fill["at_ms"] // DAY_MS, fill["side"]) for fill in fills]
+    assert len(places) == len(set(places)) > 1
+    assert fills[-1] in later
+    assert all(fill["at_ms"] >= last_ms for fill in later)
+
+
+@pytest.mark.parametrize(
+    ("days", "timeframe", "expected"),
+    [
+        (1, Timeframe.M1, (None, None)),
+        (5, Timeframe.M5, (None, None)),
+        (7, Timeframe.M5, ("15 min", 900_000)),
+        (4 * 365, Timeframe.H1, ("1 d", DAY_MS)),
+        (695, Timeframe.M1, ("12 h", DAY_MS // 2)),
+        (100 * 365, Timeframe.H1, ("7 d", 7 * DAY_MS)),
+        (9_000, Timeframe.D1, ("7 d", 7 * DAY_MS)),
+    ],
+)
+def test_a_long_stretch_begins_with_candles_of_which_all_fit(
+    days: int, timeframe: Timeframe, expected: tuple[str | None, int | None]
+) -> None:
+    assert overview_of(0, days * DAY_MS, timeframe) == expected
+
+
+def test_a_chart_of_a_symbol_that_is_gone_says_so(viewer: Client) -> None:
+    row = finished()
+    Simulation.objects.filter(pk=row.pk).update(symbols=["recorded:OLD/USDT"])
+
+    assert "The symbol is no longer known here" in text_of(viewer.get(f"/simulations/{row.pk}/"))
+
+
+def test_trades_are_sorted_by_any_column_and_paged_in_a_fragment(viewer: Client) -> None:
+    row = finished()
+    trades = queries.report_of(row)["candidate"]["trades"]
+    url = f"/simulations/{row.pk}/?sort=pnl"
+
+    part = fragment(viewer, url, "simulation-trades")
+
+    assert is_fragment(part)
+    assert 'aria-sort="ascending"' in body(part)
+    assert f'href="/simulations/{row.pk}/export.trades.csv"' in body(part)
+    shown = part.context["table"]().page.object_list
+    assert [one["pnl"] for one in shown] == sorted(one["pnl"] for one in trades)[:50]
+    assert "Trades on the candles" in text_of(viewer.get(url))
+
+
+def test_an_unknown_order_of_trades_is_the_newest_first() -> None:
+    trades = [{"closed_ms": at, "opened_ms": 0, "pnl": pnl} for at, pnl in [(1, 5), (2, 5), (3, 1)]]
+
+    plain = trade_table(trades, {"sort": "color"})
+    dearest = trade_table(trades, {"sort": "-pnl"})
+
+    assert [one["closed_ms"] for one in plain.page.object_list] == [3, 2, 1]
+    assert [one["closed_ms"] for one in dearest.page.object_list] == [2, 1, 3]
+    assert plain.sort == "-closed"
 
 
 def test_months_are_coloured_by_size_and_years_compounded() -> None:

@@ -108,3 +108,27 @@ def test_values_are_stored_per_line_and_replaced(count: int) -> None:
     assert found == {"value": [row[2:] for row in rows], "other": []}
     newest = store.indicator_rows(spec.pk, ["value"], to_ms=times[-1] + MINUTE, limit=1)
     assert newest["value"] == [rows[-1][2:]]
+
+
+def test_candles_are_merged_to_wider_ones_from_their_edges() -> None:
+    symbol, rows = make_symbol(), make_candles(60)
+    store.insert_candles(symbol.pk, M1, rows)
+    width = 7 * MINUTE
+    start, end = rows[3][0], rows[50][0]
+
+    wide = store.merged_candle_rows(
+        symbol.pk, M1, width_ms=width, from_ms=start, to_ms=end, limit=100
+    )
+
+    groups: dict[int, list[tuple[float, ...]]] = {}
+    for row in rows[3:50]:
+        groups.setdefault(row[0] // width * width, []).append(row)
+    assert [row[0] for row in wide] == list(groups)
+    for row, group in zip(wide, groups.values(), strict=True):
+        assert row[1] == group[0][1]
+        assert row[2] == max(one[2] for one in group)
+        assert row[3] == min(one[3] for one in group)
+        assert row[4] == group[-1][4]
+        assert row[5] == pytest.approx(sum(one[5] for one in group))
+    newest = store.merged_candle_rows(symbol.pk, M1, width_ms=width, to_ms=end, limit=2)
+    assert newest == wide[-2:]

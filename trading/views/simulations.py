@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from config import clock
 from config.pages import Request, go, page, pages_of
 from config.refusals import Refusal
+from config.rendering import json_response, to_json
+from marketdata.models import Symbol
 from strategies import access as strategy_access
 from trading import access, exports, queries, services
 from trading.filters import SimulationFilter
-from trading.simulation_pages import NewSimulation, query_of, sheet
+from trading.simulation_pages import NewSimulation, fills_of, query_of, sheet_page
 
 
 @require_safe
@@ -51,8 +54,18 @@ def simulation_new(request: Request) -> HttpResponse:
 @permission_required(access.VIEW, raise_exception=True)
 def simulation(request: Request, simulation_id: int) -> HttpResponse:
     row = queries.simulation(simulation_id)
-    context = sheet(row) if row.report_hash else {"simulation": row}
-    return page(request, "trading/simulations/detail.html", context, parts=("simulation",))
+    context = sheet_page(row, request.GET) if row.report_hash else {"simulation": row}
+    parts = ("simulation", "simulation-trades")
+    return page(request, "trading/simulations/detail.html", context, parts=parts)
+
+
+@require_GET
+@permission_required(access.VIEW, raise_exception=True)
+def simulation_fills(request: Request, simulation_id: int, symbol_id: int) -> HttpResponse:
+    """`{"fills": [{at_ms, side, qty, price}, ...]}` from `?from=` on, oldest first."""
+    symbol = get_object_or_404(Symbol, pk=symbol_id)
+    fills = fills_of(queries.simulation(simulation_id), symbol, request.GET)
+    return json_response(to_json({"fills": fills}))
 
 
 @require_GET

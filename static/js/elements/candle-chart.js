@@ -1,7 +1,12 @@
-// <candle-chart src symbol timeframe timeframe-ms places markers-src bot replay>
+// <candle-chart src symbol timeframe timeframe-ms places markers-src bot replay
+//   from-ms to-ms overview-ms at still>
 // Candles with volume, stored indicators and fill markers. Reads older candles when one scrolls
 // to them, follows the live price, reads again what closed. Check boxes with data-indicator
 // inside the element that `controls` names switch the indicators.
+//
+// `from-ms` and `to-ms` are a stretch that it stays inside of, `still` means that nothing new
+// comes. With `overview-ms` it begins with the whole stretch in candles of that length, and takes
+// the candles themselves as soon as one looks close enough. `at` is a moment to begin at.
 
 import { color, fact, look, onTheme, readJson } from "../charts.js";
 import { compact, fixed, signedPercent } from "../format.js";
@@ -22,7 +27,9 @@ class CandleChart extends HTMLElement {
     this.fills = [];
     this.ends = [];
     this.places = Number(this.getAttribute("places") ?? 2);
-    this.frameS = Number(this.getAttribute("timeframe-ms")) / 1000;
+    this.ownS = Number(this.getAttribute("timeframe-ms")) / 1000;
+    this.wideS = Number(this.getAttribute("overview-ms")) / 1000 || this.ownS;
+    this.frameS = this.wideS;
     this.build();
     this.load();
   }
@@ -74,10 +81,18 @@ class CandleChart extends HTMLElement {
     }
     await this.watchControls();
     this.follow();
+    const at = Number(this.getAttribute("at"));
+    if (at) await this.show(at);
+  }
+
+  /** Whether candles are merged, so that the whole stretch is on the chart. */
+  get merged() {
+    return this.frameS !== this.ownS;
   }
 
   async readAll() {
-    this.rows = (await this.read({ limit: FIRST_LOAD })).candles;
+    this.frameS = this.wideS;
+    this.rows = (await this.read(this.merged ? {} : { limit: FIRST_LOAD })).candles;
     this.message.textContent = this.rows.length
       ? ""
       : "No candles are stored here yet. A download of history brings them.";
@@ -89,8 +104,17 @@ class CandleChart extends HTMLElement {
   }
 
   read(params) {
-    const query = new URLSearchParams(params);
+    const query = new URLSearchParams(this.inside(params));
+    if (this.merged) query.set("merge", this.frameS * 1000);
     return readJson(`${this.getAttribute("src")}&${query}`);
+  }
+
+  inside(params) {
+    const [from, to] = [this.getAttribute("from-ms"), this.getAttribute("to-ms")];
+    const asked = { ...params };
+    if (from) asked.from = Math.max(params.from ?? 0, Number(from));
+    if (to) asked.to = Math.min(params.to ?? Infinity, Number(to));
+    return asked;
   }
 
   draw() {
@@ -103,6 +127,10 @@ class CandleChart extends HTMLElement {
   }
 
   showEnd() {
+    if (this.hasAttribute("still")) {
+      this.chart.timeScale().fitContent();
+      return;
+    }
     const width = this.hasAttribute("replay") ? 3 : 7;
     const shown = Math.min(this.rows.length, Math.floor(this.clientWidth / width));
     this.chart.timeScale().setVisibleLogicalRange({
@@ -113,11 +141,15 @@ class CandleChart extends HTMLElement {
 
   follow() {
     this.chart.subscribeCrosshairMove((param) => this.describe(param));
-    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => this.readOlder(range));
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (this.merged) this.sharpen(range);
+      else this.readOlder(range);
+    });
     this.ends.push(onTheme(() => this.paint()));
-    const jump = (event) => this.jump(event.target.closest?.("[data-chart-at]"));
+    const jump = (event) => this.jump(event.target.closest?.("[data-chart-at]"), event);
     document.addEventListener("click", jump);
     this.ends.push(() => document.removeEventListener("click", jump));
+    if (this.hasAttribute("still")) return;
     const bot = this.getAttribute("bot");
     if (bot) {
       this.ends.push(onEvent("order.changed", (event) => event.bot_id === Number(bot) && this.soon()));
@@ -195,24 +227,63 @@ class CandleChart extends HTMLElement {
   }
 
   // To a moment that a table names; what is on the chart then stands still until one comes back.
-  async jump(button) {
-    if (!button) return;
+  // A link to another symbol's chart is followed instead.
+  async jump(button, event) {
+    if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const symbol = button.dataset.chartSymbol;
+    if (symbol && symbol !== this.getAttribute("symbol")) return;
+    event.preventDefault();
     this.scrollIntoView({ block: "center", behavior: "smooth" });
-    const ms = Math.floor(Number(button.dataset.chartAt) / 1000 / this.frameS) * this.frameS * 1000;
-    const frame = this.frameS * 1000;
-    if (!this.rows.length || ms < this.rows[0][0]) {
-      const { candles } = await this.read({ from: ms - AROUND * frame, to: ms + AROUND * frame });
-      if (!candles.length) return;
-      this.away = true;
-      this.reachedStart = false;
-      this.rows = candles;
-      this.draw();
-      await Promise.all([this.readMarkers(), this.indicators.read(this.span)]);
-      this.offerWayBack();
+    await this.show(Number(button.dataset.chartAt));
+  }
+
+  async show(at, half = Math.floor(this.clientWidth / 14)) {
+    const frame = this.ownS * 1000;
+    const ms = Math.floor(at / frame) * frame;
+    const known = this.rows.length && ms >= this.rows[0][0] && ms <= this.rows.at(-1)[0];
+    if (this.merged || !known) {
+      const around = Math.max(AROUND, Math.ceil(half * 1.5));
+      if (!(await this.take(ms - around * frame, ms + around * frame))) return;
     }
     const index = this.rows.findIndex(([open]) => open >= ms);
-    const half = Math.floor(this.clientWidth / 14);
     this.chart.timeScale().setVisibleLogicalRange({ from: index - half, to: index + half });
+  }
+
+  // Other candles than the newest, none of them merged; whether there were any.
+  async take(from, to) {
+    const frame = this.frameS;
+    this.frameS = this.ownS;
+    const { candles } = await this.read({ from, to });
+    if (!candles.length) {
+      this.frameS = frame;
+      return false;
+    }
+    this.away = true;
+    this.reachedStart = false;
+    this.rows = candles;
+    this.fills = [];
+    this.placeMarkers();
+    this.draw();
+    this.offerWayBack();
+    await Promise.all([this.readMarkers(), this.indicators.read(this.span)]);
+    this.describe();
+    return true;
+  }
+
+  // Looked at so closely that the candles themselves fit: they take the place of merged ones.
+  async sharpen(range) {
+    const ratio = this.frameS / this.ownS;
+    const shown = range ? range.to - range.from : Infinity;
+    if (this.reading || shown * ratio > FIRST_LOAD || shown > this.rows.length) return;
+    this.reading = true;
+    try {
+      const last = this.rows.length - 1;
+      const middle = Math.min(Math.max((range.from + range.to) / 2, 0), last);
+      const at = this.rows[Math.floor(middle)][0] + (middle % 1) * this.frameS * 1000;
+      await this.show(at, Math.round((shown * ratio) / 2));
+    } finally {
+      this.reading = false;
+    }
   }
 
   offerWayBack() {
@@ -220,7 +291,8 @@ class CandleChart extends HTMLElement {
     this.back = document.createElement("button");
     this.back.type = "button";
     this.back.className = "button button--small chart__back";
-    this.back.textContent = "Back to the newest";
+    this.back.textContent =
+      this.wideS === this.ownS ? "Back to the newest" : "Back to the whole stretch";
     this.back.addEventListener("click", () => this.readAll());
     this.append(this.back);
   }
@@ -252,7 +324,9 @@ class CandleChart extends HTMLElement {
   async readMarkers() {
     const source = this.getAttribute("markers-src");
     if (!source || !this.rows.length) return;
-    const { fills } = await readJson(`${source}?from=${this.rows[0][0]}`);
+    const query = new URLSearchParams({ from: this.rows[0][0] });
+    if (this.merged) query.set("merge", this.frameS * 1000);
+    const { fills } = await readJson(`${source}?${query}`);
     const end = this.rows.at(-1)[0] + this.frameS * 1000;
     this.fills = fills.filter(({ at_ms: ms }) => ms < end);
     this.placeMarkers();
@@ -265,7 +339,7 @@ class CandleChart extends HTMLElement {
         position: side === "BUY" ? "belowBar" : "aboveBar",
         shape: side === "BUY" ? "arrowUp" : "arrowDown",
         color: color(side === "BUY" ? "--up" : "--down"),
-        size: 1.6,
+        size: this.merged ? 0.5 : 1.6,
       })),
     );
   }
