@@ -24,6 +24,12 @@ class Pair:
     last: str = "42000.50"
     bid: str = "42000.50"
     ask: str = "42000.51"
+    bid_size: str = "0.50000"
+    ask_size: str = "0.75000"
+    max_qty: str = "9000"
+    max_price: str = "1000000"
+    band_up: str = "5"
+    band_down: str = "0.2"
 
     @property
     def id(self) -> str:

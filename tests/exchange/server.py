@@ -1,50 +1,73 @@
-"""The HTTP server: routes of both venues on one loopback port, faults in front of them."""
+"""The HTTP and WebSocket server on loopback: one event loop in one thread, faults in front."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import random
+import socket
+import struct
 import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from types import TracebackType
-from urllib.parse import parse_qsl, urlsplit
+from typing import Self, TypeVar
+
+import orjson
+from aiohttp import web
 
 from tests.exchange import binance, bybit
-from tests.exchange.faults import Answer, Fault, Spoil
+from tests.exchange.faults import HTML, Answer, Fault, HangUp, Spoil
 from tests.exchange.market import Market
-from tests.exchange.routes import Query, Refused
+from tests.exchange.routes import Query, Refused, Request
+
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class LoopbackExchange:
-    """Runs while it is entered; `url` is the base URL of both venues."""
+class LoopbackServer:
+    """Runs while it is entered. Subclasses say what is answered."""
 
-    market: Market
-    faults: list[Fault] = field(default_factory=list)
-    requests: list[tuple[str, Query]] = field(default_factory=list)
-    _server: ThreadingHTTPServer | None = None
+    def __init__(self, *, port: int = 0, seed: int = 1) -> None:
+        self.faults: list[Fault] = []
+        self.random = random.Random(seed)
+        self._port = port
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
 
     @property
     def url(self) -> str:
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._port}"
 
-    def fail(self, spoil: Spoil, *, path: str = "", times: int = 1_000_000) -> None:
-        """Spoil the next `times` answers whose path holds `path`."""
-        self.faults.append(Fault(spoil, path, times))
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self._port}"
+
+    def fail(
+        self, spoil: Spoil, *, path: str = "", times: int = 1_000_000, chance: float = 1.0
+    ) -> None:
+        """Spoil the next `times` requests whose `METHOD path` holds `path`."""
+        self.faults.append(Fault(spoil, path, times, chance))
 
     def heal(self) -> None:
         """No faults any more."""
         self.faults.clear()
 
-    def asked(self, path: str) -> list[Query]:
-        """The queries of all requests whose path holds `path`."""
-        return [query for asked, query in self.requests if path in asked]
+    def call(self, act: Callable[[], T]) -> T:
+        """Run `act` in the server's thread, so that it meets no request half way."""
+        loop = self._loop
+        if loop is None or threading.current_thread() is self._thread:
+            return act()
+        return asyncio.run_coroutine_threadsafe(_run(act), loop).result()
 
-    def __enter__(self) -> LoopbackExchange:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+    def __enter__(self) -> Self:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self._port))
+        self._port = listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
+        self._thread.start()
+        if not self._ready.wait(10):
+            raise RuntimeError("The loopback exchange did not start")
         return self
 
     def __exit__(
@@ -53,49 +76,132 @@ class LoopbackExchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._server is not None
-        self._server.shutdown()
-        self._server.server_close()
+        assert self._loop is not None
+        assert self._thread is not None
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop = None
 
-    def _answer(self, method: str, path: str, query: Query) -> Answer:
-        route = (binance.routes(self.market) | bybit.routes(self.market)).get(f"{method} {path}")
-        if route is None:
-            return Answer(404, b"not found")
-        try:
-            return Answer(200, json.dumps(route(query)).encode())
-        except Refused as refused:
-            return Answer(refused.status, json.dumps(refused.body).encode())
+    def _serve(self, listener: socket.socket) -> None:
+        assert self._loop is not None
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._open(listener))
+        self._loop.call_soon(self._ready.set)
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._runner.cleanup())
+        self._loop.run_until_complete(_cancel_the_rest())
+        self._loop.close()
+
+    async def _open(self, listener: socket.socket) -> None:
+        self._runner = web.ServerRunner(
+            web.Server(self._handle, access_log=None), shutdown_timeout=0.1
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = raw.raw_path.partition("?")
+        request = Request(raw.method, path, query, headers=raw.headers, ip=raw.remote or "")
+        if raw.headers.get("Upgrade", "").lower() == "websocket":
+            return await self.websocket(raw, request)
+        request.body = (await raw.read()).decode()
+        self.arrived(request)
+        fault = None if path.startswith("/control/") else self._next_fault(f"{raw.method} {path}")
+        if fault is None:
+            return self._send(self.answer(request), request)
+        request.spoil = fault.spoil
+        return await self._spoiled(raw, request, fault.spoil)
 
     def _next_fault(self, path: str) -> Fault | None:
         for fault in self.faults:
-            if fault.path in path and fault.times > 0:
+            fits = fault.path in path and fault.times > 0
+            if fits and (fault.chance >= 1 or self.random.random() < fault.chance):
                 fault.times -= 1
                 return fault
         return None
 
+    async def _spoiled(
+        self, raw: web.BaseRequest, request: Request, spoil: Spoil
+    ) -> web.StreamResponse:
+        if spoil.late_s is not None:
+            asyncio.get_running_loop().call_later(spoil.late_s, self.answer, request)
+            return self._hang_up(raw, request, HangUp.CLOSE, Answer())
+        answer = self.answer(request) if spoil.accepted else Answer(503, HTML)
+        if spoil.wait_s:
+            await asyncio.sleep(spoil.wait_s)
+        if spoil.change is not None:
+            answer = spoil.change(answer)
+        if spoil.hang_up is not None:
+            return self._hang_up(raw, request, spoil.hang_up, answer)
+        return self._send(answer, request)
 
-def _handler(exchange: LoopbackExchange) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            query = dict(parse_qsl(url.query))
-            exchange.requests.append((url.path, query))
-            answer: Answer | None = exchange._answer("GET", url.path, query)
-            fault = exchange._next_fault(url.path)
-            if fault is not None and answer is not None:
-                answer = fault.spoil(self, answer)
-            if answer is not None:
-                self._send(answer)
+    def _send(self, answer: Answer, request: Request) -> web.Response:
+        self.seen(request, str(answer.status))
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
-        def _send(self, answer: Answer) -> None:
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body)
+    def _hang_up(
+        self, raw: web.BaseRequest, request: Request, how: HangUp, answer: Answer
+    ) -> web.Response:
+        self.seen(request, how)
+        transport = raw.transport
+        if transport is not None:
+            if how is HangUp.CUT:
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer.body)}\r\n\r\n"
+                transport.write(head.encode() + answer.body[: len(answer.body) // 2])
+            if how is HangUp.RESET:
+                sock = transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                transport.abort()
+            transport.close()
+        return web.Response()  # goes nowhere: the connection is gone
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+    def answer(self, request: Request) -> Answer:
+        """What the exchange does and says, were there no fault."""
+        raise NotImplementedError
 
-    return Handler
+    async def websocket(self, raw: web.BaseRequest, request: Request) -> web.StreamResponse:
+        """A connection for streams; none here."""
+        return web.Response(status=404)
+
+    def arrived(self, request: Request) -> None:
+        """Called once for each request, before anything is done about it."""
+
+    def seen(self, request: Request, outcome: str) -> None:
+        """Called once for each request, when it is known how it ended."""
+
+
+class LoopbackExchange(LoopbackServer):
+    """Public market data of both venues; `url` is the base URL of both."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__()
+        self.market = market
+        self.requests: list[tuple[str, Query]] = []
+
+    def asked(self, path: str) -> list[Query]:
+        """The queries of all requests whose path holds `path`."""
+        return [query for asked, query in self.requests if path in asked]
+
+    def answer(self, request: Request) -> Answer:
+        routes = binance.routes(self.market) | bybit.routes(self.market)
+        route = routes.get(f"{request.method} {request.path}")
+        if route is None:
+            return Answer(404, b"not found")
+        try:
+            return Answer(200, orjson.dumps(route(request.params)))
+        except Refused as refused:
+            return Answer(refused.status, orjson.dumps(refused.body))
+
+    def arrived(self, request: Request) -> None:
+        self.requests.append((request.path, request.params))
+
+
+async def _cancel_the_rest() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run(act: Callable[[], T]) -> T:
+    return act()
