@@ -77,6 +77,40 @@ def test_a_deposit_does_not_change_the_time_weighted_return(deposit: float, day:
 
     plain = measure(curve=(at, equity), trades=no_trades())
     assert flowing.value("twr") == pytest.approx(plain.value("total_return"), rel=1e-9)
+    for one, other in zip(flowing.metrics, plain.metrics, strict=True):
+        if one.name != "mwr" and other.value is not None:
+            assert one.value == pytest.approx(other.value, rel=1e-7, abs=1e-12), one.name
+
+
+def test_a_withdrawal_of_everything_is_not_a_loss_of_everything() -> None:
+    at, equity = np.arange(3, dtype=np.int64) * DAY_MS, np.array([100.0, 0.0, 0.0])
+
+    left = measure(curve=(at, equity), trades=no_trades(), flows=[(int(at[1]), -110.0)])
+
+    assert left.value("total_return") == pytest.approx(0.1)
+    assert left.value("max_drawdown") == 0
+
+
+@given(seed=st.integers(0, 50), scale=st.floats(1e-3, 1e3))
+def test_the_size_of_an_account_scales_its_money_and_nothing_else(seed: int, scale: float) -> None:
+    at, equity = curve(returns(seed))
+    _, benchmark = curve(returns(seed + 100))
+    pnl = np.round(returns(seed)[:40] * 1000, 2)
+    held = np.arange(40.0)
+
+    def sized(factor: float) -> Performance:
+        return measure(
+            curve=(at, equity * factor),
+            trades=TradeColumns(pnl * factor, np.abs(pnl) * factor, held, held * factor),
+            benchmark=benchmark * factor,
+            exposure=np.linspace(0, 1, len(at)),
+            traded=5000.0 * factor,
+        )
+
+    for one, other in zip(sized(1.0).metrics, sized(scale).metrics, strict=True):
+        assert one.value is not None
+        money = scale if one.unit.startswith("quote") else 1.0
+        assert other.value == pytest.approx(one.value * money, rel=1e-7, abs=1e-12), one.name
 
 
 def test_without_flows_the_money_weighted_return_is_the_growth_rate() -> None:

@@ -93,9 +93,11 @@ def measure(
     """Metrics of an equity curve, (ms, equity) pairs or two arrays, oldest first.
 
     `benchmark` is the equity of buy and hold at the curve's points, `exposure` the fraction in
-    positions there, `traded` the notional of all fills, `flows` deposits (ms, amount).
+    positions there, `traded` the notional of all fills, `flows` deposits (ms, amount):
+    only `mwr` and `turnover` depend on them.
     """
-    at_ms, equity = columns(curve)
+    at_ms, with_flows = columns(curve)
+    equity = cash_flows.freed(at_ms, with_flows, flows) if flows else with_flows
     closes = daily_closes(at_ms, equity)
     daily = returns_of(closes)
     closed = trade_columns(trades)
@@ -104,10 +106,10 @@ def measure(
     measured |= measures.of_trades(closed, float(equity[0]) if len(equity) else 0.0)
     measured |= measures.against(daily, _daily_of(at_ms, benchmark), days_per_year)
     measured["benchmark_return"] = _total(benchmark)
-    measured["twr"] = cash_flows.time_weighted_return(at_ms, equity, flows)
-    measured["mwr"] = cash_flows.money_weighted_return(at_ms, equity, flows)
+    measured["twr"] = cash_flows.time_weighted_return(at_ms, with_flows, flows)
+    measured["mwr"] = cash_flows.money_weighted_return(at_ms, with_flows, flows)
     measured["exposure"] = _mean(exposure)
-    measured["turnover"] = _turnover(traded, at_ms[-1] - at_ms[0] if len(at_ms) else 0, equity)
+    measured["turnover"] = _turnover(traded, at_ms[-1] - at_ms[0] if len(at_ms) else 0, with_flows)
     measured["composite"] = measures.composite(measured)
     sizes = {"Return": len(daily), "Risk": len(daily), "Trading": len(closed.pnl)}
     return Performance(

@@ -34,6 +34,14 @@ def time_weighted_return(
     return growth * float(equity[-1]) / before - 1
 
 
+def freed(at_ms: Ints, equity: Floats, flows: Sequence[tuple[int, float]]) -> Floats:
+    """The equity as if no money had come or gone: it grows as the units of a fund do."""
+    before, now = equity[:-1], equity[1:] - _amounts(at_ms, flows)[1:]
+    # An account that was emptied neither gains nor loses.
+    growth = np.divide(now, before, out=np.ones_like(before), where=before > 0)
+    return np.concatenate([equity[:1], equity[:1] * np.cumprod(growth)])
+
+
 def money_weighted_return(
     at_ms: Ints, equity: Floats, flows: Sequence[tuple[int, float]]
 ) -> float | str:
