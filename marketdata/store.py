@@ -210,7 +210,7 @@ def merged_candle_rows(
 
     A wide candle at an edge of the range holds only what of it is inside.
     """
-    series = [symbol_id, timeframe]
+    series: list[Any] = [symbol_id, timeframe]
     params = [*series, *_bounds(from_ms, to_ms), width_ms, *series, *series, limit]
     with connection.cursor() as cursor:
         cursor.execute(_MERGED_CANDLES, params)
