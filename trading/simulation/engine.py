@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from trading.costs import BPS, FEE_STEP, ONE, Terms
-from trading.simulation.run import DENIALS, Counts, Fills, Lane, Rules, Run, Trades
+from trading.simulation.run import (
+    DENIALS,
+    Counts,
+    Fills,
+    Lane,
+    Rules,
+    Run,
+    Trades,
+    cash_digits,
+)
 
 MOST_UNITS = 9 * 10**17  # of cash: a tenfold gain still fits an int64
 
@@ -25,38 +34,32 @@ def run(lanes: Sequence[Lane], rules: Rules, *, scan: bool = True) -> Run:
     Raises NotSimulable without lanes, or for cash too large for the symbols' tick and lot.
     `scan=False` takes every candle in full steps: slower, with the same result.
     """
-    from trading.simulation.kernel_walk import walk_many, walk_one
+    from trading.simulation.kernel_walk import walk
 
     if not lanes:
         raise NotSimulable("there is no symbol to simulate")
-    digits = _digits(lanes)
+    digits = cash_digits([lane.filters for lane in lanes])
     tape, terms = _tape(lanes), _terms(lanes, rules, digits)
     closes = int((tape.last - tape.first).sum())
     capacity = closes // 16 + 1024
     while True:
         states, book, fills = _states(lanes, digits), _book(rules, digits), _room(capacity)
-        curve = _curve(tape, closes, rules)
-        if len(lanes) == 1:
-            n = walk_one(tape, curve, states, book, terms, fills, scan)
-        else:
-            n = walk_many(tape, tape.first.copy(), curve, states, book, terms, fills)
+        curve = _curve(tape, closes)
+        rows, until = tape.first.copy(), tape.first.copy()
+        n = walk(tape, rows, until, curve, states, book, terms, fills, scan)
         if book.fills <= capacity:
-            return _result(lanes, rules, digits, states, book, fills, Curve(curve, n))
+            times = tape.open_ms[tape.first[0] :] if len(lanes) == 1 else curve.open_ms[:n]
+            done = Curve(times, curve.equity[:n])
+            return _result(lanes, rules, digits, states, book, fills, done)
         capacity = int(book.fills)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What the kernel wrote, and how much of it counts."""
+    """What the kernel wrote."""
 
-    arrays: Any
-    closes: int
-
-
-def _digits(lanes: Sequence[Lane]) -> int:
-    """Decimals of the cash unit: enough for a lot at a tick and for a fee."""
-    units = [lane.filters.price_tick * lane.filters.qty_step for lane in lanes]
-    return max(8, *(-int(unit.normalize().as_tuple().exponent) for unit in units))
+    open_ms: Any
+    equity: Any
 
 
 def _tape(lanes: Sequence[Lane]) -> Any:
@@ -74,8 +77,11 @@ def _tape(lanes: Sequence[Lane]) -> Any:
 
 
 def _joined(parts: list[Any]) -> Any:
-    # A copy of a column costs as much as a run.
-    return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+    # A copy of a column costs as much as a run. Whether one may write is part of a type, and
+    # each type is compiled apart.
+    joined = parts[0].view() if len(parts) == 1 else np.concatenate(parts)
+    joined.flags.writeable = False
+    return np.ascontiguousarray(joined)
 
 
 def _counting(lane: Lane) -> Any:
@@ -168,14 +174,11 @@ def _room(capacity: int) -> Any:
     return np.empty(capacity, FILL).view(np.recarray)
 
 
-def _curve(tape: Any, closes: int, rules: Rules) -> Any:
+def _curve(tape: Any, closes: int) -> Any:
     from trading.simulation.kernel_walk import Curve as Arrays
 
-    if len(tape.first) == 1:
-        at_ms = tape.open_ms[tape.first[0] :] + rules.timeframe_ms
-    else:
-        at_ms = np.empty(closes, np.int64)
-    return Arrays(at_ms, np.empty(closes), np.empty(closes))
+    alone = len(tape.first) == 1
+    return Arrays(np.empty(0 if alone else closes, np.int64), np.empty(closes))
 
 
 def _result(
@@ -189,9 +192,8 @@ def _result(
 ) -> Run:
     fills = room[: int(book.fills)]
     return Run(
-        at_ms=curve.arrays.at_ms[: curve.closes],
-        equity=curve.arrays.equity[: curve.closes],
-        positions_value=curve.arrays.held[: curve.closes],
+        open_ms=curve.open_ms,
+        equity=curve.equity,
         fills=Fills(*(np.ascontiguousarray(fills[name]) for name in fills.dtype.names)),
         trades=_trades(fills, states),
         counts=_counts(book, states),

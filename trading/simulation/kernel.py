@@ -47,16 +47,17 @@ _SLACK = 1e-12  # of a limit: what rounding alone may exceed
 
 
 @inlined
-def _value(own: Any) -> float:
+def value_of(own: Any) -> float:
+    """Of a lane's position at its last price, in the quote asset."""
     return float(own.held * own.step * own.last)
 
 
 @inlined
-def positions_value(lanes: Any) -> float:
+def _positions_value(lanes: Any) -> float:
     """Of all lanes at their last prices, in the quote asset."""
     total = 0.0
     for lane in range(len(lanes)):
-        total += _value(lanes[lane])
+        total += value_of(lanes[lane])
     return total
 
 
@@ -125,7 +126,7 @@ def _buy(
     """An entry of `wanted` quote value, if the limits let it."""
     own = lanes[lane]
     cash = book.cash * terms.unit
-    exposure = positions_value(lanes)
+    exposure = _positions_value(lanes)
     equity = cash + exposure
     denial = _pause(close_ms, own, equity, book, terms)
     if denial != ALLOWED:
@@ -135,7 +136,7 @@ def _buy(
     for other in range(len(lanes)):
         reserved += _reserved(lanes[other], terms)
     exposure, cash = exposure + reserved, cash - reserved
-    position = _value(own) + _reserved(own, terms)
+    position = value_of(own) + _reserved(own, terms)
     value, bound_by = _size(wanted, equity, exposure, position, cash, terms)
     ticks = taker_ticks(True, own.last, own.tick, terms)
     lots = affordable_lots(value / terms.unit, ticks, own.value, False, terms)
@@ -231,12 +232,12 @@ def _follow(lane: int, lanes: Any, target: float, close_ms: int, book: Any, term
     own = lanes[lane]
     if own.held >= 1 and terms.rebalance == 0:
         return
-    equity = book.cash * terms.unit + positions_value(lanes)
+    equity = book.cash * terms.unit + _positions_value(lanes)
     wanted = target * terms.share * equity
     if own.held < 1:
         _buy(lane, lanes, wanted, SIGNAL_ENTER, close_ms, book, terms)
         return
-    difference = wanted - _value(own)
+    difference = wanted - value_of(own)
     if difference >= BAND * equity:
         _buy(lane, lanes, difference, REBALANCE, close_ms, book, terms)
     elif -difference >= BAND * equity:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -37,6 +38,12 @@ DENIALS = (
     Denial.MAX_POSITION_REACHED,
     Denial.CASH_INSUFFICIENT,
 )
+
+
+def cash_digits(filters: Sequence[Filters]) -> int:
+    """Decimals of the cash unit: enough for a lot at a tick and for a fee."""
+    units = [each.price_tick * each.qty_step for each in filters]
+    return max(8, *(-int(unit.normalize().as_tuple().exponent) for unit in units))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +134,12 @@ class Counts:
     denied: Mapping[str, int]  # by trading.risk.Denial
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """The result: mark-to-market books at every close, fills, round trips, counts."""
 
-    at_ms: Ints  # closes
+    open_ms: Ints  # of the candles whose closes these are
     equity: Floats
-    positions_value: Floats  # quote asset
     fills: Fills
     trades: Trades
     counts: Counts
@@ -141,6 +147,31 @@ class Run:
     symbols: tuple[str, ...]
     filters: tuple[Filters, ...]
     final_cash: Decimal
+
+    @cached_property
+    def at_ms(self) -> Ints:
+        """The closes."""
+        return self.open_ms + self.rules.timeframe_ms
+
+    @property
+    def positions_value(self) -> Floats:
+        """What the positions were worth at each close, in the quote asset."""
+        return self.equity - self.cash
+
+    @property
+    def cash(self) -> Floats:
+        """At each close, in the quote asset; exact until it becomes a float."""
+        fills, digits = self.fills, cash_digits(self.filters)
+        each = (rule.price_tick * rule.qty_step for rule in self.filters)
+        value = np.array([int(one.scaleb(digits)) for one in each], np.int64)
+        notional = fills.qty_steps * fills.price_ticks * value[fills.lane]
+        fees = fills.fee_units * int(FEE_STEP.scaleb(digits))
+        units = np.cumsum(np.where(fills.buy == 1, -notional, notional) - fees)
+        units = np.concatenate([[0], units]) + int(self.rules.cash.scaleb(digits))
+        # A fill at a close comes after its books.
+        first = np.searchsorted(self.at_ms, fills.at_ms, "right")
+        edges = np.concatenate([[0], first, [len(self.equity)]])
+        return np.repeat(units * 10.0**-digits, np.diff(edges))
 
     @property
     def exposure(self) -> Floats:
