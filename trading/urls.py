@@ -40,6 +40,7 @@ urlpatterns = [
     path("dead-letters/<int:letter_id>/retry/", jobs.letter_retry, name="letter-retry"),
     path("simulations/", simulations.simulations, name="simulations"),
     path("simulations/new/", simulations.simulation_new, name="simulation-new"),
+    path("simulations/compare/", simulations.simulations_compare, name="simulations-compare"),
     path("simulations/<int:simulation_id>/", simulations.simulation, name="simulation"),
     re_path(
         rf"^simulations/(?P<simulation_id>\d{{1,18}})/export\.(?P<kind>{KINDS})$",

@@ -129,6 +129,7 @@ PAGES = {
     "/jobs/backfill/<symbol>/": OPERATES,
     "/simulations/": READ,
     "/simulations/new/": {"GET": STRATEGY, "POST": STRATEGY},
+    "/simulations/compare/": READ,
     "/simulations/<simulation_id>/": READ,
     "/simulations/<simulation_id>/export.<kind>": READ,
     "/controls/": READ,

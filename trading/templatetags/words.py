@@ -100,5 +100,7 @@ def significant(value: float | None) -> str:
     """A measure without a unit, as short as it may be: 0.843, 53, 1,455."""
     if value is None:
         return UNKNOWN
+    if abs(value) < 1e-9:
+        return "0"  # a threshold that only tells from nothing
     text = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
     return text.replace("-", MINUS)

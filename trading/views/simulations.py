@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
@@ -15,6 +17,7 @@ from config.rendering import json_response, to_json
 from marketdata.models import Symbol
 from strategies import access as strategy_access
 from trading import access, exports, queries, services
+from trading.comparison_pages import comparison, picked
 from trading.filters import SimulationFilter
 from trading.simulation_pages import NewSimulation, fills_of, query_of, sheet_page
 
@@ -48,6 +51,18 @@ def simulation_new(request: Request) -> HttpResponse:
     return page(
         request, "trading/simulations/new.html", new.context, parts=("form",), status=status
     )
+
+
+@require_safe
+@permission_required(access.VIEW, raise_exception=True)
+def simulations_compare(request: Request) -> HttpResponse:
+    """`?a=` beside `?b=`; the boxes of the list send `?run=` twice."""
+    ticked = request.GET.getlist("run")
+    if len(ticked) == 2:
+        query = urlencode(dict(zip("ab", ticked, strict=True)))
+        return redirect(f"{reverse('trading:simulations-compare')}?{query}")
+    context = picked(ticked) if ticked else comparison(request.GET)
+    return page(request, "trading/simulations/compare.html", context, status=context["status"])
 
 
 @require_safe
