@@ -112,6 +112,9 @@ class Env(BaseSettings):
     # Drift: a gap beyond this part of the cash is audited
     drift_alarm_bps: Decimal = Field(default=Decimal(50), gt=0, le=10_000)
 
+    # Datasets: candles of simulations as files; 0 keeps none
+    datasets_max_mb: int = Field(default=2_000, ge=0)
+
     # Worker
     worker_concurrency: int = Field(default=2, ge=1, le=64)
 

@@ -62,6 +62,22 @@ class Candle(models.Model):
         return f"{self.symbol_id} {self.timeframe} {self.open_ms}"
 
 
+class CandleRevision(models.Model):
+    """Changes with every write to a candle of one block of a series: see `candle_triggers`.
+
+    No foreign key: it outlives its symbol, so that a removal can be marked like any other write.
+    """
+
+    pk = models.CompositePrimaryKey("symbol_id", "timeframe", "block")
+    symbol_id = models.BigIntegerField()
+    timeframe = models.CharField(max_length=3, choices=TIMEFRAMES)
+    block = models.BigIntegerField()  # open_ms / BLOCK_MS, towards zero
+    revision = models.CharField(max_length=36)
+
+    def __str__(self) -> str:
+        return f"{self.symbol_id} {self.timeframe} {self.block}"
+
+
 class Ticker(models.Model):
     """The newest quote of a symbol as last stored; the live one is on the bus."""
 

@@ -6,6 +6,7 @@ transaction.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from marketdata.bars import Bars, Floats, Ints
+from marketdata.candle_triggers import BLOCK_MS
 from marketdata.exchanges.protocol import CandleRow
 
 ValueRow: TypeAlias = tuple[int, str, int, float]
@@ -23,6 +25,7 @@ ValueRow: TypeAlias = tuple[int, str, int, float]
 # From this many rows on a COPY into a stage table beats single inserts on PostgreSQL.
 COPY_FROM_ROWS = 200
 FIRST_MS, END_MS = -(2**62), 2**62
+ROWS_AT_ONCE = 5_000
 
 _CANDLE_TYPES = ["int8", *["float8"] * 5]
 _VALUE_TYPES = ["int8", "text", "int8", "float8"]
@@ -33,6 +36,15 @@ _CANDLES = (
     "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
     "ORDER BY open_ms"
 )
+# The server packs the rows: 1M of them are one value of 48 MB instead of 6M Python objects.
+_PACKED_CANDLES = (
+    "SELECT string_agg(int8send(open_ms) || float8send(open) || float8send(high) || "
+    "float8send(low) || float8send(close) || float8send(volume), '') FROM ("
+    "SELECT open_ms, open, high, low, close, volume FROM marketdata_candle "
+    "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
+    "ORDER BY open_ms) AS ordered"
+)
+_PACKED = np.dtype([("open_ms", ">i8"), *((name, ">f8") for name in ("o", "h", "l", "c", "v"))])
 _NEWEST_CANDLES = (
     "SELECT open_ms, open, high, low, close, volume FROM marketdata_candle "
     "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
@@ -56,6 +68,14 @@ _OPEN_TIMES = (
     "SELECT open_ms FROM marketdata_candle "
     "WHERE symbol_id = %s AND timeframe = %s AND open_ms >= %s AND open_ms < %s "
     "ORDER BY open_ms"
+)
+_OPEN_BEFORE = (
+    "SELECT open_ms FROM marketdata_candle WHERE symbol_id = %s AND timeframe = %s "
+    "AND open_ms < %s ORDER BY open_ms DESC LIMIT 1 OFFSET %s"
+)
+_REVISIONS = (
+    "SELECT block, revision FROM marketdata_candlerevision "
+    "WHERE symbol_id = %s AND timeframe = %s AND block >= %s AND block <= %s ORDER BY block"
 )
 # Not MIN and MAX: SQLite would read the whole range for them.
 _FIRST = (
@@ -241,7 +261,34 @@ def load_bars(
     limit: int | None = None,
 ) -> Bars:
     """`candle_rows` as arrays. `to_ms` is exclusive: the candle that opens there isn't in."""
+    if limit is None:
+        params = [symbol_id, timeframe, *_bounds(from_ms, to_ms)]
+        packed = connection.vendor == "postgresql"
+        return _load_packed(params) if packed else _load_flat(params)
     return bars_of(candle_rows(symbol_id, timeframe, from_ms=from_ms, to_ms=to_ms, limit=limit))
+
+
+def _load_packed(params: list[Any]) -> Bars:
+    import psycopg  # only here: PostgreSQL may be absent
+
+    connection.ensure_connection()
+    # Django's own cursors bind in the client and then can't answer in binary.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_PACKED_CANDLES, params, binary=True)
+        row = cursor.fetchone()
+    table = np.frombuffer(row[0] if row and row[0] else b"", _PACKED)
+    times, *prices = (np.ascontiguousarray(table[name]) for name in _PACKED.names or ())
+    return Bars(times.astype(np.int64), *(column.astype(np.float64) for column in prices))
+
+
+def _load_flat(params: list[Any]) -> Bars:
+    with connection.cursor() as cursor:
+        cursor.execute(_CANDLES, params)
+        packs = iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), [])
+        cells = itertools.chain.from_iterable(itertools.chain.from_iterable(packs))
+        table = np.fromiter(cells, dtype=np.float64).reshape(-1, 6)
+    times, *prices = np.ascontiguousarray(table.T)
+    return Bars(times.astype(np.int64), *prices)
 
 
 def bars_of(rows: Sequence[CandleRow]) -> Bars:
@@ -260,6 +307,25 @@ def latest_open_ms(symbol_id: int, timeframe: str, *, before_ms: int | None = No
 def first_open_ms(symbol_id: int, timeframe: str, *, from_ms: int | None = None) -> int | None:
     """Open time of the oldest stored candle (of those that open at `from_ms` or later)."""
     return _edge(_FIRST, symbol_id, timeframe, _bounds(from_ms, None))
+
+
+def open_before(symbol_id: int, timeframe: str, *, to_ms: int, count: int) -> int | None:
+    """Open time of the `count`-th candle before `to_ms`, of the oldest if there are fewer."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN_BEFORE, [symbol_id, timeframe, to_ms, count - 1])
+        row: tuple[int] | None = cursor.fetchone()
+    if row:
+        return row[0]
+    first = first_open_ms(symbol_id, timeframe)
+    return first if first is not None and first < to_ms else None
+
+
+def revisions(symbol_id: int, timeframe: str, *, from_ms: int, to_ms: int) -> list[tuple[int, str]]:
+    """(block, revision) of each block in [from_ms, to_ms): other when a candle in it is other."""
+    blocks = [int(at / BLOCK_MS) for at in (from_ms, to_ms)]  # towards zero, as in SQL
+    with connection.cursor() as cursor:
+        cursor.execute(_REVISIONS, [symbol_id, timeframe, *blocks])
+        return list(cursor.fetchall())
 
 
 def open_times(symbol_id: int, timeframe: str, from_ms: int, to_ms: int) -> Ints:

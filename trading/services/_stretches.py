@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
+from marketdata import datasets, store
 from marketdata import queries as marketdata_queries
-from marketdata import store
 from marketdata.bars import Bars
+from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
 from strategies.protocol import Params, Strategy
 from trading.costs import Filters, Terms
@@ -101,7 +104,7 @@ def stage_of(
     bars, filters = {}, {}
     for name in stretch.symbols:
         symbol = marketdata_queries.resolve_symbol(name)
-        bars[name] = _bars(symbol.pk, stretch, past)
+        bars[name] = _bars(symbol, stretch, past)
         filters[name] = filters_of(symbol)
         stored = int((bars[name].open_ms >= stretch.from_ms).sum())
         if stored < FEW_BARS:
@@ -117,7 +120,16 @@ def stage_of(
     )
 
 
-def _bars(symbol_id: int, stretch: Stretch, past: int) -> Bars:
-    before = store.load_bars(symbol_id, stretch.timeframe, to_ms=stretch.from_ms, limit=past)
-    first = int(before.open_ms[0]) if len(before) else stretch.from_ms
-    return store.load_bars(symbol_id, stretch.timeframe, from_ms=first, to_ms=stretch.to_ms)
+def _bars(symbol: Symbol, stretch: Stretch, past: int) -> Bars:
+    """The candles with `past` ones before them, cut from a dataset that other runs share."""
+    # A power of two: parameters with other warm-ups find the same file.
+    most = 1 << (past - 1).bit_length()
+    first = store.open_before(symbol.pk, stretch.timeframe, to_ms=stretch.from_ms, count=most)
+    bars = datasets.load_dataset(
+        symbol=symbol,
+        timeframe=stretch.timeframe,
+        from_ms=stretch.from_ms if first is None else first,
+        to_ms=stretch.to_ms,
+    )
+    before = int(np.searchsorted(bars.open_ms, stretch.from_ms))
+    return bars.slice(max(before - past, 0), len(bars))
