@@ -44,6 +44,12 @@ class SearchUnfinished(Conflict):
     code = "SEARCH_UNFINISHED"
 
 
+class SearchNotStopped(Conflict):
+    """It runs, or it has tried everything: there is nothing to take up again."""
+
+    code = "SEARCH_NOT_STOPPED"
+
+
 class NothingStored(Refusal):
     """Too few candles in the range."""
 

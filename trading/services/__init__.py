@@ -38,6 +38,7 @@ from trading.services._searches import (
     Aim,
     free_chunks,
     propose_candidate,
+    resume_search,
     run_search,
     start_search,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "record_login_failed",
     "record_logout",
     "reproduce_simulation",
+    "resume_search",
     "resume_system",
     "retry_dead_letter",
     "revoke_token",

@@ -23,7 +23,7 @@ from strategies import registry
 from strategies.models import StrategyVersion
 from strategies.protocol import Params
 from trading import events, metrics
-from trading.errors import SearchInvalid, SearchUnfinished
+from trading.errors import SearchInvalid, SearchNotStopped, SearchUnfinished
 from trading.evidence.assess import with_opening
 from trading.evidence.sharpe import Moments
 from trading.metrics import daily_returns
@@ -127,6 +127,28 @@ def _fail(search: Search, why: str, now: datetime) -> None:
 def free_chunks(*, search_id: int, now: datetime) -> int:
     """Chunks that wait for a worker."""
     return int(_free(now).filter(search_id=search_id).count())
+
+
+def resume_search(*, search: Search, by: User | None, now: datetime) -> Search:
+    """Let a canceled or failed search go on where it was; refuses SearchNotStopped."""
+    with transaction.atomic():
+        stopped = Job.objects.filter(
+            pk=search.job_id,
+            status__in=(Job.Status.CANCELED, Job.Status.FAILED),
+            search__finished_at=None,
+        )
+        if not stopped.update(status=Job.Status.QUEUED, message="Resumed", updated_at=now):
+            raise SearchNotStopped(f"Search {search.pk} runs, or has tried everything.")
+        search.refresh_from_db()
+        record(
+            action="search.resumed",
+            subject=f"search:{search.pk}",
+            by=by,
+            now=now,
+            after={"tried": search.tried, "wanted": search.wanted},
+        )
+        events.job_progress(search.job, now=now)
+    return search
 
 
 def propose_candidate(*, search: Search, by: User | None, now: datetime) -> Simulation:
