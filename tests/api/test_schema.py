@@ -23,7 +23,7 @@ from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
 from tests.trading.simulating import finished, searched
 from trading import services
-from trading.models import Order
+from trading.models import Bot, BotDrift, Order
 
 BTC = {"symbol": "BTCUSDT"}
 MINUTES = {**BTC, "interval": "1m"}
@@ -54,6 +54,7 @@ def seeded(admin: Api) -> dict[str, Any]:
     admin.post(f"bots/{bot.pk}/cycle")
     make_snapshot(bot, minutes_ago=5, equity="10000")
     make_snapshot(bot)
+    make_drift(bot)
     job = admin.post(f"bots/{bot.pk}/start").json()["job"]
     admin.post("strategies/trend_ema/versions", {"params": {"fast": 8}})
     point = {"time": 1704067200000, "price": 1.5}
@@ -72,6 +73,37 @@ def seeded(admin: Api) -> dict[str, Any]:
         "simulation_id": finished().pk,
         "search_id": searched().pk,
     }
+
+
+def make_drift(bot: Bot) -> None:
+    """A measurement with a detail of each kind."""
+    BotDrift.objects.create(
+        bot=bot,
+        from_ms=0,
+        to_ms=300_000,
+        decisions=1,
+        mismatches=1,
+        fills=1,
+        fill_bps=0.5,
+        gap=Decimal("-1.25"),
+        price=Decimal(-1),
+        fee=Decimal("-0.25"),
+        missed=Decimal(0),
+        timing=Decimal(0),
+        detail=[
+            {"kind": "note", "text": "Stopped."},
+            {
+                "kind": "signal",
+                "symbol": "BTC/USDT",
+                "close_ms": 300_000,
+                "bot": 1.0,
+                "shadow": None,
+                "missing": "",
+            },
+            {"kind": "fill", "symbol": "BTC/USDT", "side": "BUY", "close_ms": 300_000},
+        ],
+        measured_at=clock.now(),
+    )
 
 
 def fill(order_id: int) -> None:
@@ -110,6 +142,7 @@ def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str
         body = answer.json()
         assert problems(body, path, "200") == [], path
         rows = body.get("results", [1]) if isinstance(body, dict) else body
+        assert body != {"drift": None}
         assert rows, f"nothing was seeded for {path}, so nothing was proved"
 
 

@@ -27,6 +27,7 @@ from trading.queries import drift_of
 from trading.services._audit import record
 from trading.services._books import filters_of, limits_of, terms_of
 from trading.services._bots import get_bot
+from trading.services._drift_notes import notes_of
 from trading.services._drift_sides import Stretch, bot_side, shadow_side
 from trading.simulation import Lane, Rules, lane_of, run
 
@@ -192,7 +193,7 @@ def _store(bot: Bot, life: _Life, found: Drift, now: datetime) -> BotDrift:
             fee=found.fee,
             missed=found.missed,
             timing=found.timing,
-            detail=_detail(found, life),
+            detail=_detail(bot, life, found, now),
             measured_at=now,
         )
         alarming = _is_alarming(found.gap, life.cash)
@@ -211,8 +212,10 @@ def _is_alarming(gap: Decimal, cash: Decimal) -> bool:
     return abs(gap) / cash * BPS > settings.ENV.drift_alarm_bps
 
 
-def _detail(found: Drift, life: _Life) -> list[dict[str, Any]]:
-    notes = [{"kind": "note", "text": life.note}] if life.note else []
+def _detail(bot: Bot, life: _Life, found: Drift, now: datetime) -> list[dict[str, Any]]:
+    texts = [life.note] if life.note else []
+    texts += notes_of(bot, from_ms=life.from_ms, to_ms=life.to_ms, now=now)
+    notes = [{"kind": "note", "text": text} for text in texts]
     signals = [
         {
             "kind": "signal",
