@@ -9,6 +9,15 @@ from tests.exchange.market import Market, Pair
 from tests.exchange.routes import Query, Refused, Route
 
 STEPS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "4h": 240, "1d": 1440}
+ORDER_TYPES = [
+    "LIMIT",
+    "LIMIT_MAKER",
+    "MARKET",
+    "STOP_LOSS",
+    "STOP_LOSS_LIMIT",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_LIMIT",
+]
 UNKNOWN = {"code": -1121, "msg": "Invalid symbol."}
 
 
@@ -19,6 +28,8 @@ def routes(market: Market) -> dict[str, Route]:
         "GET /api/v3/exchangeInfo": lambda query: _exchange_info(market),
         "GET /api/v3/klines": lambda query: _klines(market, query),
         "GET /api/v3/ticker/24hr": lambda query: _tickers(market, query),
+        "GET /api/v3/depth": lambda query: _depth(_pair(market, query["symbol"])),
+        "GET /sapi/v1/system/status": lambda query: {"status": 0, "msg": "normal"},
     }
 
 
@@ -45,13 +56,22 @@ def _symbol(pair: Pair) -> dict[str, Any]:
         "status": "TRADING" if pair.trading else "BREAK",
         "baseAsset": pair.base,
         "quoteAsset": pair.quote,
+        "baseAssetPrecision": 8,
+        "quoteAssetPrecision": 8,
+        "orderTypes": ORDER_TYPES,
         "isSpotTradingAllowed": True,
         "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": pair.tick, "tickSize": pair.tick},
-            {"filterType": "LOT_SIZE", "minQty": pair.min_qty, "stepSize": pair.step},
-            {"filterType": "NOTIONAL", "minNotional": pair.min_notional},
+            _filter(
+                "PRICE_FILTER", minPrice=pair.tick, maxPrice=pair.max_price, tickSize=pair.tick
+            ),
+            _filter("LOT_SIZE", minQty=pair.min_qty, maxQty=pair.max_qty, stepSize=pair.step),
+            _filter("NOTIONAL", minNotional=pair.min_notional, applyMinToMarket=True),
         ],
     }
+
+
+def _filter(name: str, **values: Any) -> dict[str, Any]:
+    return {"filterType": name, **values}
 
 
 def _klines(market: Market, query: Query) -> list[list[Any]]:
@@ -63,7 +83,9 @@ def _klines(market: Market, query: Query) -> list[list[Any]]:
     return [[int(row[0]), *row[1:], int(row[0]) + step - 1, "0", 1, "0", "0", "0"] for row in rows]
 
 
-def _tickers(market: Market, query: Query) -> list[dict[str, Any]]:
+def _tickers(market: Market, query: Query) -> Any:
+    if "symbol" in query:
+        return _ticker(market, _pair(market, query["symbol"]))
     return [_ticker(market, _pair(market, one)) for one in json.loads(query["symbols"])]
 
 
@@ -73,9 +95,14 @@ def _ticker(market: Market, pair: Pair) -> dict[str, Any]:
         "priceChangePercent": "-1.250",
         "lastPrice": pair.last,
         "bidPrice": pair.bid,
-        "bidQty": "0.50000",
+        "bidQty": pair.bid_size,
         "askPrice": pair.ask,
-        "askQty": "0.75000",
+        "askQty": pair.ask_size,
         "volume": "21234.50000",
         "closeTime": market.now_ms,
     }
+
+
+def _depth(pair: Pair) -> dict[str, Any]:
+    bids, asks = [[pair.bid, pair.bid_size]], [[pair.ask, pair.ask_size]]
+    return {"lastUpdateId": 1, "bids": bids, "asks": asks}

@@ -19,6 +19,7 @@ def routes(market: Market) -> dict[str, Route]:
         ),
         "GET /v5/market/kline": lambda query: _klines(market, query),
         "GET /v5/market/tickers": lambda query: _tickers(market, query),
+        "GET /v5/market/orderbook": lambda query: _book(market, _pair(market, query["symbol"])),
     }
 
 
@@ -48,6 +49,7 @@ def _symbol(pair: Pair) -> dict[str, Any]:
             "basePrecision": pair.step,
             "quotePrecision": "0.0000001",
             "minOrderQty": pair.min_qty,
+            "maxOrderQty": pair.max_qty,
             "minOrderAmt": pair.min_notional,
         },
         "priceFilter": {"tickSize": pair.tick},
@@ -73,9 +75,14 @@ def _ticker(pair: Pair) -> dict[str, Any]:
         "symbol": pair.id,
         "lastPrice": pair.last,
         "bid1Price": pair.bid,
-        "bid1Size": "0.5",
+        "bid1Size": pair.bid_size,
         "ask1Price": pair.ask,
-        "ask1Size": "0.75",
+        "ask1Size": pair.ask_size,
         "price24hPcnt": "-0.0125",
         "volume24h": "21234.5",
     }
+
+
+def _book(market: Market, pair: Pair) -> dict[str, Any]:
+    bids, asks = [[pair.bid, pair.bid_size]], [[pair.ask, pair.ask_size]]
+    return _ok(market, {"s": pair.id, "b": bids, "a": asks, "ts": market.now_ms, "u": 1})

@@ -76,7 +76,7 @@ class Engine:
 
     def place(self, wanted: Wanted) -> Order:
         """Accept and match an order, or raise Refusal and change nothing."""
-        order, book = self._judged(wanted)
+        order, book = self.judged(wanted)
         takes = [] if wanted.trigger else book.takes(order)
         if wanted.kind is Kind.LIMIT or (wanted.trigger and wanted.locks):
             self.settlement.lock(order)
@@ -88,7 +88,8 @@ class Engine:
             self._run(order, book, takes)
         return order
 
-    def _judged(self, wanted: Wanted) -> tuple[Order, Book]:
+    def judged(self, wanted: Wanted) -> tuple[Order, Book]:
+        """The order as it would be accepted, or Refusal. Balances are not looked at."""
         book = self.book(wanted.symbol)
         if not book.pair.trading:
             raise Refusal(Reason.HALTED)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from tests.exchange.faults import Spoil
+from tests.exchange.ledger import Asked
 
 Query = Mapping[str, str]
 Route = Callable[[Query], Any]
@@ -35,6 +36,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     ip: str = "127.0.0.1"
     spoil: Spoil | None = None
+    asked: Asked | None = None  # its row in the ledger
     _params: dict[str, str] | None = None
 
     @property

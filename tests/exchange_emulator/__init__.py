@@ -1,0 +1,1 @@
+"""The emulator of tests/exchange, driven by the real ccxt."""
