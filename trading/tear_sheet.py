@@ -49,7 +49,7 @@ def build(runs: Runs, evidence: Evidence, inputs: dict[str, Any]) -> dict[str, A
         "candidate": _candidate(runs),
         "baseline": None if runs.baseline is None else _side(runs.baseline, runs),
         "buy_and_hold": {
-            "equity": _curve(runs.held),
+            "equity": _curve(*with_opening(runs.held)),
             "metrics": _metrics(measure_run(runs.held)),
         },
         "verdict": told.pop("verdict"),
@@ -102,12 +102,14 @@ def _candidate(runs: Runs) -> dict[str, Any]:
 
 
 def _side(run: Run, runs: Runs) -> dict[str, Any]:
+    curve = with_opening(run)
+    daily = daily_returns(curve)
     return {
         "metrics": {"whole": _metrics(measure_run(run, benchmark=_aligned(runs.held, run)))},
-        "equity": _curve(run),
-        "monthly": _monthly(run),
-        "daily_returns": _histogram(daily_returns(with_opening(run))),
-        "rolling_sharpe": _rolling(run),
+        "equity": _curve(*curve),
+        "monthly": _monthly(*curve),
+        "daily_returns": _histogram(daily),
+        "rolling_sharpe": _rolling(curve[0], daily),
         "trades": _trades(run),
         "fills": _fills(run),
         "counts": asdict(run.counts),
@@ -122,11 +124,10 @@ def _metrics(performance: Performance) -> list[dict[str, Any]]:
     return [asdict(metric) for metric in performance.metrics]
 
 
-def _curve(run: Run) -> list[list[float]]:
+def _curve(at_ms: Ints, equity: Floats) -> list[list[float]]:
     """[close_ms, equity, drawdown], thinned to the extremes of equal stretches."""
-    if not len(run.at_ms):
+    if not len(at_ms):
         return []
-    at_ms, equity = with_opening(run)
     fall = drawdown_curve(equity)
     kept = _extremes(equity)
     return [[int(at_ms[i]), round(float(equity[i]), 8), round(float(fall[i]), 8)] for i in kept]
@@ -145,18 +146,20 @@ def _extremes(values: Floats) -> Ints:
     return np.array(sorted(picked), np.int64)
 
 
-def _monthly(run: Run) -> list[list[float]]:
-    """[year, month, return] of each UTC month."""
-    if not len(run.at_ms):
+def _monthly(at_ms: Ints, equity: Floats) -> list[list[float]]:
+    """[year, month, return] of each UTC month; a close at midnight belongs to the day before."""
+    if not len(at_ms):
         return []
-    at_ms, equity = with_opening(run)
-    months = (at_ms - 1).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-    last = np.append(np.flatnonzero(months[1:] != months[:-1]), len(months) - 1)
-    closes = np.concatenate([equity[:1], equity[last]])
+    edge = np.array([at_ms[0] - 1, at_ms[-1] - 1]).astype("datetime64[ms]").astype("datetime64[M]")
+    months = np.arange(edge[0], edge[1] + 1)
+    ends = (months + 1).astype("datetime64[ms]").astype(np.int64)
+    last = np.searchsorted(at_ms, ends, side="right") - 1
+    with_bars = np.flatnonzero(np.diff(last, prepend=-1))
+    closes = np.concatenate([equity[:1], equity[last[with_bars]]])
     gained = closes[1:] / closes[:-1] - 1
     return [
         [1970 + int(month) // 12, int(month) % 12 + 1, round(float(value), 10)]
-        for month, value in zip(months[last], gained, strict=True)
+        for month, value in zip(months[with_bars].astype(np.int64), gained, strict=True)
     ]
 
 
@@ -171,15 +174,14 @@ def _histogram(every: Floats) -> dict[str, list[float]]:
     return {"edges": [round(float(each), 10) for each in edges], "counts": counts.tolist()}
 
 
-def _rolling(run: Run) -> list[list[float | None]]:
+def _rolling(at_ms: Ints, daily: Floats) -> list[list[float | None]]:
     """[ms of the day's end, annual Sharpe of the last ROLLING_DAYS days]."""
-    daily = daily_returns(with_opening(run))
     if len(daily) < ROLLING_DAYS:
         return []
     windows = np.lib.stride_tricks.sliding_window_view(daily, ROLLING_DAYS)
     deviation = windows.std(axis=1, ddof=1)
     mean = windows.mean(axis=1)
-    first_day = int((run.at_ms[0] - 1) // 86_400_000)
+    first_day = int((at_ms[1] - 1) // 86_400_000)
     step = max(len(windows) // 500, 1)
     rows: list[list[float | None]] = []
     for i in range(0, len(windows), step):

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from marketdata.bars import Bars, Floats
-from strategies.checks import look_ahead_violations, warmup_violations
 from strategies.protocol import Params, Strategy
 from trading.evidence import monte_carlo, reasons, walk_forward
 from trading.evidence.holding import longest_holding
@@ -18,6 +17,7 @@ from trading.evidence.monte_carlo import Bands
 from trading.evidence.neighbourhood import neighbours, sampled
 from trading.evidence.overfitting import Overfitting, pbo
 from trading.evidence.sharpe import Moments, deflated_benchmark, dsr, luck_of, min_trl, psr
+from trading.evidence.soundness import unsound
 from trading.evidence.verdict import Thresholds, Verdict, judge
 from trading.evidence.walk_forward import Runner, WalkForward, folds_of, total_return
 from trading.metrics import max_drawdown
@@ -27,8 +27,6 @@ from trading.simulation.run import Run
 CONFIGURATIONS = 16  # drawn for PBO beside the candidate, the baseline and the neighbours
 BLOCKS = 8
 WALK_POINTS = 500
-CUTS = 20  # of the look-ahead check, each with its neighbour: a bias may touch odd rows only
-CHECKED_BARS = 20_000  # the last so many are checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +108,12 @@ class Evidence:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; numbers are finite or None."""
-        plain: dict[str, Any] = _plain(
-            {name: getattr(self, name) for name in self.__dataclass_fields__}
-        )
         # One point in so many: the curve is for looking at.
-        step = max(len(self.walk.at_ms) // WALK_POINTS, 1)
-        for name in ("at_ms", "equity"):
-            plain["walk"][name] = plain["walk"][name][::step]
+        walk = self.walk
+        step = max(len(walk.at_ms) // WALK_POINTS, 1)
+        thin = replace(walk, at_ms=walk.at_ms[::step], equity=walk.equity[::step])
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain: dict[str, Any] = _plain(told | {"walk": thin})
         return plain
 
 
@@ -125,7 +122,7 @@ def assess(
 ) -> Evidence:
     """Run everything and judge it. `progress` gets percent and what is being done."""
     progress(0, "Looking for look-ahead")
-    ahead, early = _checked(case)
+    ahead, early = unsound(case.strategy, case.candidate, case.bars)
     progress(10, "In and out of sample")
     runs = _runs(case)
     walk = walk_forward.walk_forward(
@@ -213,23 +210,6 @@ def with_opening(run: Run) -> tuple[Any, Any]:
         return run.at_ms, run.equity
     at_ms = np.concatenate([[run.at_ms[0] - run.rules.timeframe_ms], run.at_ms])
     return at_ms, np.concatenate([[float(run.rules.cash)], run.equity])
-
-
-def _checked(case: Case) -> tuple[int, int]:
-    """(look-ahead, warm-up) violations on the last candles of each symbol."""
-    ahead = early = 0
-    for bars in case.bars:
-        last = bars.slice(max(len(bars) - CHECKED_BARS, 0), len(bars))
-        if len(last) < 4:
-            continue
-        spread = np.unique(np.linspace(1, len(last) - 1, CUTS).astype(np.int64))
-        cuts = np.unique(np.clip(np.concatenate([spread, spread + 1]), 1, len(last) - 1))
-        ahead += len(look_ahead_violations(case.strategy, case.candidate, last, cuts=cuts.tolist()))
-        room = len(last) - case.strategy.warmup(case.candidate)
-        if room > 0:
-            starts = np.unique(np.linspace(1, room, 8).astype(np.int64)).tolist()
-            early += len(warmup_violations(case.strategy, case.candidate, last, starts=starts))
-    return ahead, early
 
 
 def _annual_sharpe(run: Run) -> float | None:
