@@ -13,6 +13,7 @@ from trading.errors import SimulationInvalid
 from trading.evidence.cross_validation import CrossValidation, cross_validate
 from trading.models import Simulation
 from trading.services._knobs import checked_knobs
+from trading.services._soundness import refuse_unsound
 from trading.services._stretches import stage_of
 
 
@@ -28,7 +29,7 @@ def cross_validate_strategy(
 ) -> CrossValidation:
     """Simulate each date range apart, with the knobs of the settings. Stores nothing.
 
-    Refuses StrategyUnknown, ParamsInvalid, NothingStored, SimulationInvalid.
+    Refuses StrategyUnknown, ParamsInvalid, NothingStored, SimulationInvalid, SearchInvalid.
     """
     chosen = registry.get(strategy)
     valid = chosen.validated(params)
@@ -41,6 +42,7 @@ def cross_validate_strategy(
         starting_cash=settings.ENV.trading_paper_starting_equity,
     )
     stage = stage_of(asked, chosen, params=[valid], fill_at="next_open")
+    refuse_unsound(stage, valid)
     try:
         return cross_validate(
             lambda start, end: stage.run(valid, start, end),

@@ -34,6 +34,7 @@ from trading.optimiser.top import Result, best_of
 from trading.services._audit import record
 from trading.services._knobs import checked_knobs
 from trading.services._simulations import Plan, start_simulation
+from trading.services._soundness import refuse_unsound
 from trading.services._stretches import Stage, stage_of
 from trading.services._trials import count_trials
 from trading.services._versions import create_version
@@ -277,6 +278,8 @@ def _tried(search: Search, space: Space, chunk: SearchChunk) -> dict[str, Any]:
     if wanted:
         strategy = registry.get(search.strategy.name)
         stage = stage_of(search, strategy, params=wanted, fill_at="next_open")
+        if chunk.number == 0:
+            refuse_unsound(stage, wanted[0], wanted[-1])
         for params in wanted:
             result, sharpe = _measured(search, stage, params)
             results.append(result)

@@ -25,6 +25,7 @@ from trading.optimiser import tpe
 from trading.optimiser.space import Space, space_of
 from trading.optimiser.tpe import Tried
 from trading.services._knobs import checked_knobs
+from trading.services._soundness import refuse_unsound
 from trading.services._stretches import Stage, stage_of
 from trading.services._trials import count_trials
 from trading.simulation import measure_run
@@ -55,6 +56,7 @@ def walk_strategy(
     stage = stage_of(
         _stretch(asked), registry.get(version.strategy.name), params=[params], fill_at="next_open"
     )
+    refuse_unsound(stage, params)
     sharpes: list[float] = []
 
     def choose(from_ms: int, to_ms: int) -> Params:
