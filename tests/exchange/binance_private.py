@@ -45,6 +45,7 @@ class BinancePrivate:
             "GET /api/v3/allOrders": self._all_orders,
             "GET /api/v3/myTrades": self._trades,
             "GET /api/v3/account": self._account,
+            "GET /sapi/v1/asset/tradeFee": self._trade_fees,
             "GET /sapi/v1/account/apiRestrictions": lambda request, key: words.restrictions(key),
         }
 
@@ -135,6 +136,11 @@ class BinancePrivate:
     def _account(self, request: Request, key: ApiKey) -> Any:
         account = self.engine.accounts.account(key.account)
         return words.account_body(account, key, self.engine.clock())
+
+    def _trade_fees(self, request: Request, key: ApiKey) -> Any:
+        symbol = request.params.get("symbol")
+        pairs = [pair.id for pair in self.engine.market.pairs if symbol in (None, pair.id)]
+        return words.trade_fees(self.engine.accounts.account(key.account), pairs)
 
 
 def _within(params: dict[str, str], at_ms: int) -> bool:

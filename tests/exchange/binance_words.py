@@ -160,6 +160,13 @@ def account_body(account: Account, key: ApiKey, now_ms: int) -> dict[str, Any]:
     }
 
 
+def trade_fees(account: Account, symbols: list[str]) -> list[dict[str, Any]]:
+    maker, taker = number(account.maker_rate), number(account.taker_rate)
+    return [
+        {"symbol": symbol, "makerCommission": maker, "takerCommission": taker} for symbol in symbols
+    ]
+
+
 def restrictions(key: ApiKey) -> dict[str, Any]:
     """The rights of a key."""
     return {

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import ccxt
 import ccxt.async_support
 import ccxt.pro
 
-from tests.exchange.emulator import Emulator
+from tests.exchange.accounts import ApiKey
+from tests.exchange.venues import Venue
+
+
+class Reachable(Protocol):
+    """What a client has to know: an Emulator, or an EmulatorProcess."""
+
+    @property
+    def venue(self) -> Venue: ...
+    @property
+    def key(self) -> ApiKey: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def ws_url(self) -> str: ...
+
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "binance": {
@@ -30,17 +45,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def sync_client(emulator: Emulator, **config: Any) -> Any:
+def sync_client(emulator: Reachable, **config: Any) -> Any:
     """A ccxt exchange; `config` goes over the defaults."""
     return _client(ccxt, emulator, config)
 
 
-def async_client(emulator: Emulator, **config: Any) -> Any:
+def async_client(emulator: Reachable, **config: Any) -> Any:
     """A ccxt.async_support exchange; close it."""
     return _client(ccxt.async_support, emulator, config)
 
 
-def pro_client(emulator: Emulator, **config: Any) -> Any:
+def pro_client(emulator: Reachable, **config: Any) -> Any:
     """A ccxt.pro exchange; close it."""
     client = _client(ccxt.pro, emulator, config)
     sockets = client.urls["api"]["ws"]
@@ -53,7 +68,7 @@ def pro_client(emulator: Emulator, **config: Any) -> Any:
     return client
 
 
-def _client(library: Any, emulator: Emulator, config: dict[str, Any]) -> Any:
+def _client(library: Any, emulator: Reachable, config: dict[str, Any]) -> Any:
     venue = emulator.venue.name
     defaults = {
         "apiKey": emulator.key.key,

@@ -66,10 +66,13 @@ def _streams(emulator: Emulator, said: Said) -> None:
         if name in said:
             setattr(emulator.streams, name, bool(said[name]))
     if "do" in said:
-        acts = {"drop", "duplicate", "hold", "release", "disconnect", "heal"}
+        acts = {"drop", "duplicate", "hold", "release", "disconnect", "expire", "heal"}
         if said["do"] not in acts:
             raise ValueError(f"streams can {sorted(acts)}")
+        if said["do"] == "expire":
+            return emulator.expire_streams()
         getattr(emulator.streams, said["do"])(**said.get("arguments", {}))
+    return None
 
 
 def _order(emulator: Emulator, said: Said) -> None:

@@ -164,6 +164,12 @@ class Emulator(LoopbackServer):
         """Refuse an order after it was acknowledged."""
         self.call(lambda: self.engine.reject(self.ledger.order(client_id)))
 
+    def expire_streams(self) -> None:
+        """End all subscriptions: Binance says so, Bybit does not."""
+        binance = self.venue.name == "binance"
+        last_word = {"e": "eventStreamTerminated", "E": self.now_ms()}
+        self.streams.expire(last_word if binance else None)
+
     def problems(self) -> list[str]:
         """What does not add up in the exchange's own books; must be empty after every test."""
         return self.call(lambda: self.ledger.problems(self.accounts))

@@ -19,7 +19,7 @@ class Posting:
     account: str
     asset: str
     change: Decimal
-    why: str  # deposit, withdrawal, or the trade id
+    why: str  # deposit, or the trade
 
 
 @dataclass(slots=True)
@@ -71,11 +71,21 @@ class Ledger:
         return [one for one in list(self.requests) if path in f"{one.method} {one.path}"]
 
     def owned(self, account: str) -> dict[str, Decimal]:
-        """What the account must own by the postings."""
+        """What the account must own: what came in, plus its fills, minus its fees."""
         totals: dict[str, Decimal] = {}
+
+        def add(asset: str, change: Decimal) -> None:
+            totals[asset] = totals.get(asset, ZERO) + change
+
         for posting in list(self.postings):
-            if posting.account == account:
-                totals[posting.asset] = totals.get(posting.asset, ZERO) + posting.change
+            if posting.account == account and posting.why == "deposit":
+                add(posting.asset, posting.change)
+        for order in list(self.orders):
+            for fill in order.fills if order.wanted.account == account else ():
+                sign = 1 if fill.side is Side.BUY else -1
+                add(order.wanted.words["base"], sign * fill.qty)
+                add(order.wanted.words["quote"], -sign * fill.cost)
+                add(fill.fee_asset, -fill.fee)
         return totals
 
     def problems(self, accounts: Accounts) -> list[str]:

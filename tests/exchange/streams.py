@@ -75,6 +75,16 @@ class Streams:
         """Cut every connection; what happens before the next one is never replayed."""
         self._call(self._cut)
 
+    def expire(self, farewell: dict[str, Any] | None = None) -> None:
+        """End every subscription, with a last word or without one; the connections live on."""
+        self._call(lambda: self._expire(farewell))
+
+    def _expire(self, farewell: dict[str, Any] | None) -> None:
+        for connection in self.connections:
+            if farewell is not None:
+                connection.queue.put_nowait(connection.wrap(Event("", "", farewell)))
+            connection.topics = set()
+
     def heal(self) -> None:
         """No faults any more; what is held is sent."""
         self.silent = self.refusing = False

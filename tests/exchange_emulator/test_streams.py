@@ -195,6 +195,17 @@ async def test_a_cut_stream_raises_and_comes_back_without_what_was_missed(
     assert order["clientOrderId"] == "after"
 
 
+async def test_a_subscription_may_end_while_the_connection_lives(
+    emulator: Emulator, watching: Any
+) -> None:
+    await during(watching.watch_orders(PAIR), lambda: limit_buy(watching, "heard"))
+
+    emulator.expire_streams()
+
+    assert await collect(watching, lambda: limit_buy(watching, "unheard"), 0) == []
+    assert len(emulator.streams.connections) == 1
+
+
 async def test_a_refused_connection_is_a_network_error(emulator: Emulator, watching: Any) -> None:
     emulator.streams.refusing = True
 

@@ -225,6 +225,12 @@ def test_an_acknowledged_order_may_be_rejected_later(emulator: Emulator, client:
     assert find(client, "late-no")["status"] == "rejected"
 
 
+def test_the_rates_of_the_account_are_told(emulator: Emulator, client: Any) -> None:
+    emulator.account.maker_rate = Decimal("0.0002")
+
+    assert client.fetch_trading_fee(PAIR)["maker"] == 0.0002
+
+
 async def test_the_async_client_trades_as_well(emulator: Emulator, waiting: Any) -> None:
     await limit_buy(waiting, "async-1")
 
