@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from marketdata.bars import Bars, Floats
 from marketdata.canonical import canonical_json
 from marketdata.errors import IndicatorParamsInvalid, IndicatorUnknown
+from marketdata.indicator_memory import remember, remembered
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
@@ -158,11 +159,21 @@ def tail_needed(specs: Iterable[Spec], *, bar_ms: int = MINUTE_MS) -> int:
 
 
 def compute(name: str, params: Mapping[str, Any], bars: Bars) -> dict[str, Floats]:
-    """Each line as float64[len(bars)], NaN before its first defined bar.
+    """Each line as float64[len(bars)], NaN before its first defined bar; not to be written to.
 
     Element i depends on bars 0..i only. Refuses IndicatorUnknown, IndicatorParamsInvalid, and
     bars with NaN or infinity with ValueError.
     """
+    found = remembered(bars, name, params)
+    if found is None:
+        found = _computed(name, params, bars)
+        for line in found.values():
+            line.flags.writeable = False  # others may be shown the same
+        remember(bars, name, params, found)
+    return dict(found)
+
+
+def _computed(name: str, params: Mapping[str, Any], bars: Bars) -> dict[str, Floats]:
     definition = definition_of(name)
     checked = definition.validated(params)
     for column in definition.reads:

@@ -24,11 +24,14 @@ def while_true(condition: Mask, *, warmup: int) -> Floats:
 def clearly_above(left: Floats, right: Floats, margin: Floats | float = 0.0) -> Mask:
     """Where `left` is above `right` by more than `margin` and by more than rounding."""
     above = np.empty(len(left), dtype=np.bool_)
+    apart, slack = np.empty((2, _PIECE))
     for start in range(0, len(left), _PIECE):  # what lies between stays in the processor's cache
-        piece = slice(start, start + _PIECE)
+        piece = slice(start, min(start + _PIECE, len(left)))
+        size = piece.stop - start
+        np.subtract(left[piece], right[piece], out=apart[:size])
+        np.abs(np.multiply(right[piece], DEAD_BAND, out=slack[:size]), out=slack[:size])
         least = margin[piece] if isinstance(margin, np.ndarray) else margin
-        slack = np.maximum(least, DEAD_BAND * np.abs(right[piece]))
-        np.greater(left[piece] - right[piece], slack, out=above[piece])
+        np.greater(apart[:size], np.maximum(slack[:size], least), out=above[piece])
     return above
 
 

@@ -40,9 +40,20 @@ def daily_closes(at_ms: Ints, equity: Floats) -> Floats:
     """The last equity of each UTC day that has a point, after the very first equity."""
     if not len(at_ms):
         return np.empty(0)
-    days = (at_ms - 1) // DAY_MS  # a close at midnight ends the day before
-    last = np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)
+    last = day_ends(at_ms)
     return equity[last] if last[0] == 0 else np.concatenate([equity[:1], equity[last]])
+
+
+def day_ends(at_ms: Ints, later: int = 0) -> Ints:
+    """Index of the last point of each UTC day that has one; a close at midnight ends a day.
+
+    The points lie `later` ms after `at_ms`.
+    """
+    if not len(at_ms):
+        return np.empty(0, np.int64)
+    first, newest = (int(each + later - 1) // DAY_MS for each in (at_ms[0], at_ms[-1]))
+    midnights = np.arange(first + 1, newest + 2) * DAY_MS - later
+    return np.unique(np.searchsorted(at_ms, midnights, "right") - 1)
 
 
 def returns_of(closes: Floats) -> Floats:

@@ -35,10 +35,10 @@ from trading.services._audit import record
 from trading.services._knobs import checked_knobs
 from trading.services._simulations import Plan, start_simulation
 from trading.services._soundness import refuse_unsound
-from trading.services._stretches import Stage, stage_of
+from trading.services._stretches import stage_of
 from trading.services._trials import count_trials
 from trading.services._versions import create_version
-from trading.simulation import measure_run
+from trading.simulation import Run, measure_run, score_run, sweep
 
 SEARCH = "search.run"
 CHUNK = 32
@@ -277,12 +277,16 @@ def _tried(search: Search, space: Space, chunk: SearchChunk) -> dict[str, Any]:
     sharpes: list[float] = []
     if wanted:
         strategy = registry.get(search.strategy.name)
-        stage = stage_of(search, strategy, params=wanted, fill_at="next_open")
+        split = split_of(search)
+        stage = stage_of(search, strategy, params=wanted, fill_at="next_open").until(split)
         if chunk.number == 0:
             refuse_unsound(stage, wanted[0], wanted[-1])
-        for params in wanted:
-            result, sharpe = _measured(search, stage, params)
-            results.append(result)
+        for params, (score, sharpe) in sweep(
+            wanted,
+            lambda params: stage.course(strategy, params, search.from_ms, split),
+            lambda run: _seen(run, search.objective),
+        ):
+            results.append({"params": params.model_dump(mode="json"), **score})
             sharpes.append(sharpe)
     names = [axis.name for axis in space.axes]
     return {
@@ -300,16 +304,22 @@ def _combinations(space: Space, chunk: SearchChunk) -> Iterable[Params]:
     return space.between(what["first"], what["last"])
 
 
-def _measured(search: Search, stage: Stage, params: Params) -> tuple[Result, float]:
-    run = stage.run(params, search.from_ms, split_of(search))
-    performance = measure_run(run)
+def _seen(run: Run, objective: str) -> tuple[dict[str, Any], float]:
+    """The score and the metrics that lists show, and the Sharpe ratio of its days, not per year."""
+    measured = score_run(run)
+    if objective not in measured:
+        measured[objective] = _missing_or(measure_run(run).value(objective))
+    numbers = {name: value for name, value in measured.items() if not isinstance(value, str)}
     moments = Moments.of(daily_returns(with_opening(run)))
-    result = {
-        "params": params.model_dump(mode="json"),
-        "score": performance.value(search.objective),
-        "metrics": {name: performance.value(name) for name in SHOWN},
+    seen = {
+        "score": numbers.get(objective),
+        "metrics": {name: numbers.get(name) for name in SHOWN},
     }
-    return result, moments.sharpe if moments else 0.0
+    return seen, moments.sharpe if moments else 0.0
+
+
+def _missing_or(value: float | None) -> float | str:
+    return "not measured" if value is None else value
 
 
 def _keep(chunk: SearchChunk, tried: dict[str, Any], now: datetime) -> None:

@@ -21,7 +21,7 @@ from trading.errors import NothingStored
 from trading.knobs import Knobs
 from trading.models.simulations import Stretch
 from trading.services._books import filters_of, limits_of, terms_of
-from trading.simulation import FillAt, Rules, Run, lane_of, run
+from trading.simulation import FillAt, Lane, Rules, Run, lane_of, run
 from trading.simulation.certificate import dataset_hash
 
 PAST = 3  # times the warm-up is loaded before the range: neighbours may need more
@@ -49,6 +49,20 @@ class Stage:
         self, strategy: Strategy[Any], params: Params, from_ms: int, to_ms: int, costs: float = 1.0
     ) -> Run:
         """The same with another strategy."""
+        return run(*self.course(strategy, params, from_ms, to_ms, costs))
+
+    def until(self, to_ms: int) -> Stage:
+        """The same without what comes after, cut once for many runs."""
+        cut = {
+            name: bars.slice(0, int(np.searchsorted(bars.open_ms, to_ms)))
+            for name, bars in self.bars.items()
+        }
+        return replace(self, bars=cut)
+
+    def course(
+        self, strategy: Strategy[Any], params: Params, from_ms: int, to_ms: int, costs: float = 1.0
+    ) -> tuple[list[Lane], Rules]:
+        """What the engine needs for one simulation."""
         lanes = [
             lane_of(
                 name,
@@ -70,7 +84,7 @@ class Stage:
             rebalance=self.knobs.position_mode == "rebalance",
             fill_at=self.fill_at,
         )
-        return run(lanes, rules)
+        return lanes, rules
 
     def datasets(self) -> dict[str, str]:
         """sha256 of each symbol's candles."""

@@ -5,7 +5,7 @@ run = simulate(bars, "trend_ema", {"fast": 10}, timeframe="5m")
 """
 
 from trading.simulation.engine import NotSimulable, run
-from trading.simulation.measured import measure_run
+from trading.simulation.measured import measure_run, score_run
 from trading.simulation.run import (
     DENIALS,
     REASONS,
@@ -19,6 +19,7 @@ from trading.simulation.run import (
     Trades,
 )
 from trading.simulation.simulate import lane_of, likely_filters, simulate, warm
+from trading.simulation.sweep import sweep
 
 __all__ = [
     "DENIALS",
@@ -36,6 +37,8 @@ __all__ = [
     "likely_filters",
     "measure_run",
     "run",
+    "score_run",
     "simulate",
+    "sweep",
     "warm",
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from operator import is_
 from typing import Any
 
 import numpy as np
 
-from trading.costs import BPS, FEE_STEP, ONE, Terms
+from marketdata.bars import Bars, Floats
+from trading.costs import BPS, FEE_STEP, ONE, Filters, Terms
 from trading.simulation.run import (
     DENIALS,
     Counts,
@@ -28,30 +31,69 @@ class NotSimulable(ValueError):
     """What can't be simulated as asked; the text says why."""
 
 
-def run(lanes: Sequence[Lane], rules: Rules, *, scan: bool = True) -> Run:
+class Room:
+    """Memory that the runs of one thread use one after the other.
+
+    What a run in it gave is overwritten by the next one. Symbols whose bars are the very same
+    objects are laid out once.
+    """
+
+    def __init__(self) -> None:
+        self._bars: list[Bars] = []
+        self._tape: Any = None
+        self._equity = np.empty(0)
+        self._fills: Any = None
+
+    def tape(self, lanes: Sequence[Lane]) -> Any:
+        """The tape of these lanes, with their targets."""
+        bars = [lane.bars for lane in lanes]
+        known = len(bars) == len(self._bars) and all(map(is_, bars, self._bars))
+        if not known:
+            self._bars, self._tape = bars, _tape(lanes)
+            return self._tape
+        starts = self._tape.last - [len(each) for each in bars]
+        first = starts + np.array([min(lane.start, len(lane.bars)) for lane in lanes], np.int64)
+        return self._tape._replace(first=first, targets=_targets(lanes))
+
+    def equity(self, closes: int) -> Floats:
+        """Room for `closes` closes."""
+        if len(self._equity) < closes:
+            self._equity = np.empty(closes)
+        return self._equity[:closes]
+
+    def fills(self, capacity: int) -> Any:
+        """Room for at least `capacity` fills."""
+        if self._fills is None or len(self._fills) < capacity:
+            self._fills = _room(capacity)
+        return self._fills
+
+
+def run(lanes: Sequence[Lane], rules: Rules, *, scan: bool = True, room: Room | None = None) -> Run:
     """Simulate `lanes` that share the cash of `rules`, in this order at each close.
 
     Raises NotSimulable without lanes, or for cash too large for the symbols' tick and lot.
-    `scan=False` takes every candle in full steps: slower, with the same result.
+    `scan=False` takes every candle in full steps: slower, with the same result. The equity of
+    a run in a `room` holds until the next run there.
     """
     from trading.simulation.kernel_walk import walk
 
     if not lanes:
         raise NotSimulable("there is no symbol to simulate")
+    room = room or Room()
     digits = cash_digits([lane.filters for lane in lanes])
-    tape, terms = _tape(lanes), _terms(lanes, rules, digits)
+    tape, terms = room.tape(lanes), _terms(lanes, rules, digits)
     closes = int((tape.last - tape.first).sum())
     capacity = closes // 16 + 1024
     while True:
-        states, book, fills = _states(lanes, digits), _book(rules, digits), _room(capacity)
-        curve = _curve(tape, closes)
+        states, book, fills = _states(lanes, digits), _book(rules, digits), room.fills(capacity)
+        curve = _curve(tape, closes, room)
         rows, until = tape.first.copy(), tape.first.copy()
         n = walk(tape, rows, until, curve, states, book, terms, fills, scan)
-        if book.fills <= capacity:
+        if book["fills"] <= len(fills):
             times = tape.open_ms[tape.first[0] :] if len(lanes) == 1 else curve.open_ms[:n]
             done = Curve(times, curve.equity[:n])
             return _result(lanes, rules, digits, states, book, fills, done)
-        capacity = int(book.fills)
+        capacity = int(book["fills"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +114,11 @@ def _tape(lanes: Sequence[Lane]) -> Any:
     columns = zip(*(lane.bars.columns() for lane in lanes), strict=True)
     joined = [_joined(list(column)) for column in columns]
     open_ms, opens, highs, lows, closes, volumes = joined
-    targets = _joined([_counting(lane) for lane in lanes])
-    return Tape(first, ends, open_ms, opens, highs, lows, closes, volumes, targets)
+    return Tape(first, ends, open_ms, opens, highs, lows, closes, volumes, _targets(lanes))
+
+
+def _targets(lanes: Sequence[Lane]) -> Any:
+    return _joined([_counting(lane) for lane in lanes])
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -101,13 +146,20 @@ def _states(lanes: Sequence[Lane], digits: int) -> Any:
 
     states = np.zeros(len(lanes), LANE)
     for state, lane in zip(states, lanes, strict=True):
-        filters = lane.filters
-        state["tick"] = float(filters.price_tick)
-        state["step"] = float(filters.qty_step)
-        state["min_notional"] = float(filters.min_notional)
-        state["value"] = int((filters.price_tick * filters.qty_step).scaleb(digits))
-        state["min_lots"] = int(-(-filters.min_qty // filters.qty_step))
-    return states.view(np.recarray)
+        for name, value in _filters(lane.filters, digits).items():
+            state[name] = value
+    return states
+
+
+@lru_cache(256)
+def _filters(filters: Filters, digits: int) -> dict[str, Any]:
+    return {
+        "tick": float(filters.price_tick),
+        "step": float(filters.qty_step),
+        "min_notional": float(filters.min_notional),
+        "value": int((filters.price_tick * filters.qty_step).scaleb(digits)),
+        "min_lots": int(-(-filters.min_qty // filters.qty_step)),
+    }
 
 
 def _terms(lanes: Sequence[Lane], rules: Rules, digits: int) -> Any:
@@ -134,6 +186,7 @@ def _terms(lanes: Sequence[Lane], rules: Rules, digits: int) -> Any:
     return _record(TERMS, values)
 
 
+@lru_cache(64)
 def _costs(terms: Terms) -> dict[str, Any]:
     """Rates as floats, and fees as exact fractions too."""
     bps = (terms.fee_maker_bps, terms.fee_taker_bps)
@@ -155,7 +208,7 @@ def _record(dtype: Any, values: dict[str, Any]) -> Any:
     row = np.zeros(1, dtype)
     for name, value in values.items():
         row[name] = value
-    return row.view(np.recarray)[0]
+    return row[0]
 
 
 def _book(rules: Rules, digits: int) -> Any:
@@ -171,14 +224,14 @@ def _book(rules: Rules, digits: int) -> Any:
 def _room(capacity: int) -> Any:
     from trading.simulation.kernel_orders import FILL
 
-    return np.empty(capacity, FILL).view(np.recarray)
+    return np.empty(capacity, FILL)
 
 
-def _curve(tape: Any, closes: int) -> Any:
+def _curve(tape: Any, closes: int, room: Room) -> Any:
     from trading.simulation.kernel_walk import Curve as Arrays
 
     alone = len(tape.first) == 1
-    return Arrays(np.empty(0 if alone else closes, np.int64), np.empty(closes))
+    return Arrays(np.empty(0 if alone else closes, np.int64), room.equity(closes))
 
 
 def _result(
@@ -190,7 +243,7 @@ def _result(
     room: Any,
     curve: Curve,
 ) -> Run:
-    fills = room[: int(book.fills)]
+    fills = room[: int(book["fills"])]
     return Run(
         open_ms=curve.open_ms,
         equity=curve.equity,
@@ -200,15 +253,15 @@ def _result(
         rules=rules,
         symbols=tuple(lane.symbol for lane in lanes),
         filters=tuple(lane.filters for lane in lanes),
-        final_cash=Decimal(int(book.cash)).scaleb(-digits),
+        final_cash=Decimal(int(book["cash"])).scaleb(-digits),
     )
 
 
 def _trades(fills: Any, states: Any) -> Trades:
     from trading.simulation.kernel_walk import TRADE, fold_trades
 
-    trades = np.empty(len(fills) // 2, TRADE).view(np.recarray)
-    running = np.zeros(len(states), TRADE).view(np.recarray)
+    trades = np.empty(len(fills) // 2, TRADE)
+    running = np.zeros(len(states), TRADE)
     n = fold_trades(fills, states, np.zeros(len(states), np.int64), running, trades)
     kept = trades[:n]
     return Trades(
@@ -227,12 +280,14 @@ def _trades(fills: Any, states: Any) -> Trades:
 
 def _counts(book: Any, states: Any) -> Counts:
     return Counts(
-        decisions=int(book.decisions),
-        orders=int(book.orders),
-        filled=int(book.filled),
-        partial=int(book.partial),
-        rejected=int(book.rejected),
-        canceled=int(book.canceled),
+        decisions=int(book["decisions"]),
+        orders=int(book["orders"]),
+        filled=int(book["filled"]),
+        partial=int(book["partial"]),
+        rejected=int(book["rejected"]),
+        canceled=int(book["canceled"]),
         unfilled=int((states["kind"] != 0).sum()),
-        denied={denial.value: int(n) for denial, n in zip(DENIALS, book.denied, strict=True) if n},
+        denied={
+            denial.value: int(n) for denial, n in zip(DENIALS, book["denied"], strict=True) if n
+        },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketdata.bars import Floats
-from trading.metrics import Performance, TradeColumns, measure
+from trading.metrics import Performance, TradeColumns, measure, measures, series
 from trading.simulation.run import Run
 
 
@@ -42,6 +42,29 @@ def measure_run(
         traded=_traded(run, from_ms, to_ms),
         days_per_year=days_per_year,
     )
+
+
+def score_run(run: Run, *, days_per_year: int = 365) -> dict[str, float | str]:
+    """What needs no more of the curve than its days and its deepest fall, in little time.
+
+    Values equal those of `measure_run`; a number that the sample can't support is the reason.
+    """
+    from trading.simulation.kernel_curve import deepest_fall
+
+    if not len(run.equity):
+        return {}
+    opening = float(run.rules.cash)
+    closes = np.concatenate(
+        [[opening], run.equity[series.day_ends(run.open_ms, run.rules.timeframe_ms)]]
+    )
+    deepest = deepest_fall(opening, run.equity)
+    total = float(run.equity[-1] / opening - 1)
+    scored: measures.Measured = {"total_return": total, "max_drawdown": deepest}
+    scored["recovery"] = measures.ratio(total, deepest, "equity never fell")
+    scored |= measures.of_days(series.returns_of(closes), closes, deepest, days_per_year)
+    scored |= measures.of_trades(closed_between(run, None, None), opening)
+    scored["composite"] = measures.composite(scored)
+    return scored
 
 
 def closed_between(run: Run, from_ms: int | None, to_ms: int | None) -> TradeColumns:

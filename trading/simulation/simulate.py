@@ -98,7 +98,7 @@ def lane_of(
     """The lane of one symbol: bars up to `to_ms`, targets, and the row that `from_ms` is at."""
     stop = len(bars) if to_ms is None else int(np.searchsorted(bars.open_ms, to_ms))
     start = 0 if from_ms is None else int(np.searchsorted(bars.open_ms, from_ms))
-    used = bars.slice(0, stop)
+    used = bars if stop == len(bars) else bars.slice(0, stop)
     return Lane(
         symbol=symbol,
         bars=used,
