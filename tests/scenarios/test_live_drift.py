@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from config import clock
+from tests.strategies.factories import make_version
 from tests.trading.factories import (
     BAR_MS,
     QUICK,
@@ -188,6 +189,19 @@ def test_knobs_turned_in_between_are_named() -> None:
         "Changed during the stretch, while the shadow has what holds now: "
         "fee_taker_bps, max_exposure."
     ]
+
+
+def test_a_version_that_was_changed_is_named() -> None:
+    def change(bot: Bot, at: datetime) -> None:
+        version = make_version("sma_cross", fast=2, slow=4)
+        services.stop_bot(bot_id=bot.pk, by=None, now=at)
+        services.update_bot(bot_id=bot.pk, changes={"version": version}, by=None, now=at)
+        services.start_bot(bot_id=bot.pk, by=None, now=at)
+
+    told = notes(measured(lived(between={6: change})))
+
+    assert told[0].endswith("what holds now: version.")
+    assert len(told) == 2
 
 
 def test_a_name_that_was_changed_is_nothing_to_tell() -> None:

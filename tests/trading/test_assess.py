@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from benchmarks.evidence_rates import EDGE, Market, walk
+from benchmarks.evidence_rates import EDGE, KINDS, Market, walk
 from marketdata.bars import Bars, Floats
 from strategies.protocol import Params, Strategy
 from trading.evidence import reasons
@@ -51,6 +51,17 @@ def test_a_planted_edge_is_mostly_not_red() -> None:
     ]
 
     assert colours.count(Colour.RED) <= 1
+
+
+def test_a_planted_return_is_not_taken_for_luck_and_a_random_walk_is() -> None:
+    kind = KINDS["rsi_reversion"]
+    planted = [
+        Market(kind.market(seed, 2 * BARS, edge=kind.edge), "rsi_reversion") for seed in range(4)
+    ]
+    worthless = [Market(kind.market(seed, BARS), "rsi_reversion") for seed in range(4)]
+
+    assert [assessed(each).verdict.colour for each in planted].count(Colour.RED) == 0
+    assert [assessed(each).verdict.colour for each in worthless].count(Colour.GREEN) == 0
 
 
 def test_many_trials_take_the_worth_out_of_a_result() -> None:
