@@ -117,6 +117,7 @@ class Env(BaseSettings):
 
     # Worker
     worker_concurrency: int = Field(default=2, ge=1, le=64)
+    simulation_concurrency: int = Field(default=1, ge=1, le=64)
 
     @field_validator("allowed_hosts", "trusted_origins", "exchanges", "symbols", mode="before")
     @classmethod

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-WORKER_QUEUES = ("orders", "cycles", "default", "simulations")
+WORKER_QUEUES = ("orders", "cycles", "default")
+SIMULATION_QUEUES = ("simulations",)  # apart: a long simulation never delays an order
 HEALTH_PATH = "/health/live"
 
 

@@ -100,6 +100,14 @@ def _plan(listener: socket.socket, began: float) -> supervise.Plan:
         supervise.Process(
             "worker", processes.worker(concurrency=settings.ENV.worker_concurrency), grace_s=30
         ),
+        supervise.Process(
+            "simulations",
+            processes.worker(
+                concurrency=settings.ENV.simulation_concurrency,
+                queues=processes.SIMULATION_QUEUES,
+            ),
+            grace_s=30,
+        ),
         supervise.Process("beat", processes.beat()),
         supervise.Process("feed", processes.feed()),
     ]

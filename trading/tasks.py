@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 
-from celery import shared_task
-from celery.signals import before_task_publish, task_prerun
+from celery import current_app, shared_task
+from celery.signals import before_task_publish, task_prerun, worker_process_init
 
 from config import clock, telemetry
 from marketdata.tasks import refresh_stale_indicators
 from trading import services
+
+# A simulation that takes longer is ended and says so.
+LONGEST_S = 900
+SIMULATIONS = {"simulations"}
+LOW_PRIORITY = 10
 
 
 @shared_task
@@ -26,8 +33,14 @@ def run_bot(*, bot_id: int, **_: Any) -> None:
 
 @shared_task
 def run_job(*, job_id: int, **_: Any) -> None:
-    if services.run_job(job_id=job_id, now=clock.now()):
+    if services.run_job(job_id=job_id, now=clock.now(), later=clock.now):
         run_job.delay(job_id=job_id)
+
+
+@shared_task(soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 60)
+def run_simulation(*, job_id: int, **_: Any) -> None:
+    """A job that computes for long, in a queue that no order waits in."""
+    services.run_job(job_id=job_id, now=clock.now(), later=clock.now)
 
 
 @shared_task
@@ -62,6 +75,9 @@ def send_hints(hints: services.Hints) -> None:
         run_bot.apply_async(kwargs={"bot_id": bot_id}, expires=30)
     for job_id in hints.jobs:
         run_job.apply_async(kwargs={"job_id": job_id}, expires=60)
+    for job_id in hints.simulations:
+        # Repeated each second until a worker is free, so that none need wait in the queue for long.
+        run_simulation.apply_async(kwargs={"job_id": job_id}, expires=2)
     for search_id in hints.searches:
         run_search.apply_async(kwargs={"search_id": search_id}, expires=2)
     if hints.indicators:
@@ -80,3 +96,19 @@ def _carry_correlation_id(headers: dict[str, Any] | None = None, **_: Any) -> No
 def _bind_correlation_id(task: Any = None, **_: Any) -> None:
     carried = getattr(task.request, "correlation_id_of_request", "") if task else ""
     telemetry.bind_correlation_id(carried or "")
+
+
+@worker_process_init.connect
+def _get_ready_to_simulate(**_: Any) -> None:
+    """Only where nothing but simulations runs: numba takes 100 MB and seconds to load."""
+    if set(current_app.amqp.queues.consume_from) != SIMULATIONS:
+        return
+    os.nice(LOW_PRIORITY)
+    # Beside the first task, not before it: the pool gives up on a child that is not up in 4 s.
+    threading.Thread(target=_warm, name="warm", daemon=True).start()
+
+
+def _warm() -> None:
+    from trading.simulation import warm
+
+    warm()

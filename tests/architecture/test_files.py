@@ -68,8 +68,8 @@ def _in_a_container(argv: list[str]) -> list[str]:
     [
         ("prepare", processes.prepare()),
         ("web", processes.web("--host", "0.0.0.0", "--port", "8000", "--workers", "2")),
-        ("worker", processes.worker(concurrency=2, queues=("orders", "cycles", "default"))),
-        ("simulations", processes.worker(concurrency=1, queues=("simulations",))),
+        ("worker", processes.worker(concurrency=2)),
+        ("simulations", processes.worker(concurrency=1, queues=processes.SIMULATION_QUEUES)),
         ("beat", processes.beat()),
         ("feed", processes.feed()),
     ],
@@ -84,7 +84,7 @@ def test_the_containers_together_serve_every_queue(services: dict[str, Any]) -> 
     commands = [services[name]["command"] for name in ("worker", "simulations")]
     queues = ",".join(command[command.index("--queues") + 1] for command in commands)
 
-    assert sorted(queues.split(",")) == sorted(processes.WORKER_QUEUES)
+    assert queues.split(",") == [*processes.WORKER_QUEUES, *processes.SIMULATION_QUEUES]
 
 
 def test_nothing_starts_before_the_stores_are_prepared(services: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from strategies import registry
 from strategies.models import Strategy, StrategyVersion
 from tests.scenarios.replays import NOW
 from tests.trading.simulating import FASTER, finished, start
-from trading import artifacts, queries, services, tear_sheet
+from trading import artifacts, queries, services, tasks, tear_sheet
 from trading.errors import KnobsInvalid, SimulationInvalid, SimulationUnfinished, SimulationUnknown
 from trading.evidence.assess import assess
-from trading.models import AuditEvent, Job, TrialCount
+from trading.models import AuditEvent, Job, Simulation, TrialCount
 from trading.services import _jobs, _simulations
 from trading.services._trials import count_trials, trials_of
 
@@ -29,6 +31,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def own_artifacts(tmp_path: Path, settings: Any) -> None:
     settings.STATE_DIR = tmp_path
+
+
+def run_after_a_minute(row: Simulation) -> None:
+    """What the tick does with a job that shows no life any more."""
+    now = NOW + timedelta(seconds=61)
+    assert services.tick(process="beat", now=now).simulations == (row.job_id,)
+    services.run_job(job_id=row.job_id, now=now)
 
 
 def test_a_simulation_ends_with_a_verdict_a_report_and_its_certificate() -> None:
@@ -95,11 +104,54 @@ def test_a_job_whose_worker_was_killed_is_carried_to_its_end_by_another(
         with pytest.raises(KeyboardInterrupt):
             services.run_job(job_id=started.job_id, now=NOW)
     assert queries.simulation(started.pk).job.status == Job.Status.RUNNING
-    services.run_job(job_id=started.job_id, now=NOW)
+    run_after_a_minute(started)
 
     row = queries.simulation(started.pk)
     assert row.job.status == Job.Status.DONE
     assert services.reproduce_simulation(simulation_id=row.pk).same
+
+
+def test_two_workers_with_the_same_hint_simulate_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = start()
+    runs = []
+
+    def second_worker_in_the_middle(*args: Any, **kwargs: Any) -> Any:
+        runs.append(services.run_job(job_id=started.job_id, now=NOW))
+        return assess(*args, **kwargs)
+
+    monkeypatch.setattr(_simulations, "assess", second_worker_in_the_middle)
+    services.run_job(job_id=started.job_id, now=NOW)
+
+    assert runs == [False]
+    assert queries.simulation(started.pk).job.status == Job.Status.DONE
+
+
+def test_its_hints_go_to_a_queue_that_no_order_waits_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = start()
+    monkeypatch.setattr(tasks.run_job, "apply_async", pytest.fail)
+    sent: list[Any] = []
+    monkeypatch.setattr(
+        tasks.run_simulation, "apply_async", lambda kwargs, expires: sent.append(kwargs)
+    )
+
+    hints = services.tick(process="beat", now=NOW + timedelta(seconds=2))
+    tasks.send_hints(hints)
+
+    assert hints.jobs == []
+    assert sent == [{"job_id": started.job_id}]
+    for task in ("run_simulation", "run_search", "measure_drifts"):
+        assert settings.CELERY_TASK_ROUTES[f"trading.tasks.{task}"]["queue"] == "simulations"
+
+
+def test_progress_carries_the_time_at_which_it_was_made() -> None:
+    started = start()
+    times = (NOW + timedelta(seconds=second) for second in itertools.count(1))
+
+    services.run_job(job_id=started.job_id, now=NOW, later=lambda: next(times))
+
+    job = queries.simulation(started.pk).job
+    assert job.status == Job.Status.DONE
+    assert job.updated_at > NOW + timedelta(seconds=3)
 
 
 def test_without_candles_it_fails_with_a_sentence() -> None:
@@ -261,7 +313,7 @@ def test_a_worker_killed_between_result_and_done_is_not_repeated(
         with pytest.raises(KeyboardInterrupt):
             services.run_job(job_id=started.job_id, now=NOW)
     before = queries.simulation(started.pk).report_hash
-    services.run_job(job_id=started.job_id, now=NOW)
+    run_after_a_minute(started)
 
     row = queries.simulation(started.pk)
     assert (row.job.status, row.report_hash) == (Job.Status.DONE, before)

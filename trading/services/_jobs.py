@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from config import clock
 from config.refusals import Refusal
 from marketdata import services as marketdata_services
 from marketdata.errors import ExchangeUnavailable
@@ -35,10 +35,21 @@ BACKFILL_MAX_CANDLES = 2_000_000
 
 
 Watcher = Callable[[int, str], None]
+Clock = Callable[[], datetime]
 
 
 def _unwatched(percent: int, message: str) -> None:
     """Nobody looks on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One turn at a job: when it began, what time it is later, who looks on."""
+
+    job: Job
+    now: datetime
+    later: Clock
+    watcher: Watcher
 
 
 class JobEnded(Exception):
@@ -97,16 +108,19 @@ def start_backfill(
     return job
 
 
-def run_job(*, job_id: int, now: datetime, progress: Watcher = _unwatched) -> bool:
+def run_job(
+    *, job_id: int, now: datetime, later: Clock | None = None, progress: Watcher = _unwatched
+) -> bool:
     """One slice of a job; whether it must go on. A canceled job does nothing.
 
-    `progress` is told percent and what is being done, beside the job's row.
+    A job that is done in one go is taken by one worker only. `later` tells the time while it
+    runs; `progress` is told percent and what is being done, beside the job's row.
     """
-    job = Job.objects.filter(pk=job_id, status__in=OPEN, task__in=CARRIED).first()
+    job = _taken(job_id, now)
     if job is None:
         return False
     try:
-        return not CARRIED[job.task](job, now, progress)
+        return not CARRIED[job.task](Slice(job, now, later or (lambda: now), progress))
     except JobEnded:
         return False
     except ExchangeUnavailable as error:
@@ -120,6 +134,14 @@ def run_job(*, job_id: int, now: datetime, progress: Watcher = _unwatched) -> bo
         job.refresh_from_db()
         update_job(job=job, status=Status.FAILED, progress=job.progress, message=what, now=now)
         return False
+
+
+def _taken(job_id: int, now: datetime) -> Job | None:
+    """The job, if there is anything to do and nobody else does it."""
+    waiting = Job.objects.filter(pk=job_id, status=Status.QUEUED, task__in=WHOLE)
+    mine = waiting.update(status=Status.RUNNING, updated_at=now)
+    tasks = WHOLE if mine else SLICED
+    return Job.objects.filter(pk=job_id, status__in=OPEN, task__in=tasks).first()
 
 
 def cancel_job(*, job_id: int, by: User | None, now: datetime) -> Job:
@@ -154,12 +176,13 @@ def update_job(*, job: Job, status: str, progress: int, message: str, now: datet
     return bool(changed)
 
 
-def _backfill_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
+def _backfill_slice(turn: Slice) -> bool:
+    job, now = turn.job, turn.now
     args: Mapping[str, Any] = job.args
     symbol = Symbol.objects.get(pk=args["symbol_id"])
 
     def progress(percent: int, message: str) -> None:
-        watcher(percent, message)
+        turn.watcher(percent, message)
         update_job(job=job, status=Status.RUNNING, progress=percent, message=message, now=now)
 
     done = marketdata_services.backfill_candles(
@@ -176,22 +199,24 @@ def _backfill_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
     return done
 
 
-def _simulation_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
+def _simulation_slice(turn: Slice) -> bool:
+    job, later = turn.job, turn.later
     simulation = Simulation.objects.select_related("version__strategy", "baseline").get(job=job)
 
     def progress(percent: int, message: str) -> None:
-        watcher(percent, message)
+        turn.watcher(percent, message)
         if not update_job(
-            job=job, status=Status.RUNNING, progress=percent, message=message, now=clock.now()
+            job=job, status=Status.RUNNING, progress=percent, message=message, now=later()
         ):
             raise JobEnded
 
-    run_simulation(simulation=simulation, progress=progress, now=now)
-    update_job(job=job, status=Status.DONE, progress=100, message="Done", now=clock.now())
+    run_simulation(simulation=simulation, progress=progress, now=turn.now)
+    update_job(job=job, status=Status.DONE, progress=100, message="Done", now=later())
     return True
 
 
-def _drift_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
+def _drift_slice(turn: Slice) -> bool:
+    job, now = turn.job, turn.now
     found = measure_drift(bot_id=job.bot_id or 0, now=now)
     message = "Done" if found else "It has decided nothing yet"
     update_job(job=job, status=Status.DONE, progress=100, message=message, now=now)
@@ -199,8 +224,10 @@ def _drift_slice(job: Job, now: datetime, watcher: Watcher) -> bool:
 
 
 # What carries a job of each task one slice further; True when it is done.
-CARRIED: dict[str, Callable[[Job, datetime, Watcher], bool]] = {
+CARRIED: dict[str, Callable[[Slice], bool]] = {
     BACKFILL: _backfill_slice,
     SIMULATION: _simulation_slice,
     DRIFT: _drift_slice,
 }
+WHOLE = (SIMULATION, DRIFT)  # done in one go, by the workers of the queue `simulations`
+SLICED = tuple(task for task in CARRIED if task not in WHOLE)

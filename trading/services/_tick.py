@@ -21,6 +21,7 @@ HEAD_WITHIN_S = 5  # a beat that misses a second or two still exports the head
 SILENT_AFTER_S = 5.0
 CLAIMED_FOR = timedelta(seconds=10)  # a lost message is repeated after this
 CHUNKS = 8  # told of in one second
+SIMULATIONS = 8
 JOB_IDLE_FOR = timedelta(seconds=60)
 
 
@@ -32,6 +33,7 @@ class Hints:
     jobs: list[int]
     sweep: bool
     indicators: bool = False
+    simulations: tuple[int, ...] = ()  # jobs that compute for long
     searches: tuple[int, ...] = ()  # one entry for each chunk that a worker may take
 
 
@@ -44,6 +46,7 @@ def tick(*, process: str, now: datetime) -> Hints:
     return Hints(
         bots=_due_bots(now),
         jobs=_waiting_jobs(now),
+        simulations=tuple(_waiting_simulations(now)),
         sweep=orders_left(now=now),
         indicators=marketdata_queries.has_stale_indicators(),
         searches=tuple(_waiting_chunks(now)),
@@ -106,12 +109,24 @@ def _bots_may_run() -> bool:
 def _waiting_jobs(now: datetime) -> list[int]:
     fresh = Q(status=Job.Status.QUEUED, updated_at__lte=now - timedelta(seconds=1))
     idle = Q(status=Job.Status.RUNNING, updated_at__lte=now - JOB_IDLE_FOR)
-    rows = Job.objects.filter(fresh | idle, task__in=_jobs.CARRIED)
+    rows = Job.objects.filter(fresh | idle, task__in=_jobs.SLICED)
     return [
         pk
         for pk, seen in rows.values_list("pk", "updated_at")
         if Job.objects.filter(pk=pk, updated_at=seen).update(updated_at=now)
     ]
+
+
+def _waiting_simulations(now: datetime) -> list[int]:
+    """Jobs for a worker to take; one that shows no life any more is free to be taken again."""
+    rows = Job.objects.filter(task__in=_jobs.WHOLE)
+    rows.filter(status=Job.Status.RUNNING, updated_at__lte=now - JOB_IDLE_FOR).update(
+        status=Job.Status.QUEUED
+    )
+    waiting = rows.filter(
+        status=Job.Status.QUEUED, updated_at__lte=now - timedelta(seconds=1)
+    ).order_by("pk")
+    return list(waiting.values_list("pk", flat=True)[:SIMULATIONS])
 
 
 def _waiting_chunks(now: datetime) -> list[int]:

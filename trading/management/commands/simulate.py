@@ -67,7 +67,9 @@ class Command(BaseCommand):
             def shown(percent: int, message: str) -> None:
                 move(task, completed=percent, description=message)
 
-            services.run_job(job_id=simulation.job_id, now=clock.now(), progress=shown)
+            services.run_job(
+                job_id=simulation.job_id, now=clock.now(), later=clock.now, progress=shown
+            )
 
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
