@@ -232,6 +232,7 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.run_simulation": {"queue": "simulations"},
     "trading.tasks.run_search": {"queue": "simulations"},
     "trading.tasks.measure_drifts": {"queue": "simulations"},
+    "trading.tasks.prune_artifacts": {"queue": "simulations"},
 }
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
@@ -241,6 +242,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "trading.tasks.measure_drifts",
         "schedule": 300.0,
         "options": {"expires": 300},
+    },
+    "prune-artifacts": {
+        "task": "trading.tasks.prune_artifacts",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
     },
     "thin-snapshots": {
         "task": "trading.tasks.thin_snapshots",

@@ -120,6 +120,17 @@ def _checksum(columns: Any) -> bytes:
     return b"%08x" % total
 
 
+def drop_halves(*, before_s: float) -> int:
+    """Remove what killed workers left half written before that time; how many."""
+    dropped = 0
+    for path in folder().glob("*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before_s:
+                path.unlink()
+                dropped += 1
+    return dropped
+
+
 def make_room() -> None:
     """Remove what was not used for longest, until all together are within the setting."""
     kept = []

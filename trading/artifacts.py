@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
 
 SIMULATIONS = "simulations"
+ENDING = ".json.gz"
 
 
 def keep(kind: str, digest: str, content: bytes) -> Path:
     """Store `content` once; a reader sees all of it or nothing."""
     path = path_of(kind, digest)
-    if path.exists():
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(path)  # young again: its new row may take a moment
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent)
@@ -34,7 +38,20 @@ def read(kind: str, digest: str) -> bytes | None:
         return None
 
 
+def older_than(kind: str, before_s: float) -> Iterator[tuple[str, Path]]:
+    """(hash, path) of files last stored before that time; the hash of half a file is empty."""
+    for path in _folder(kind).glob("*/*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before_s:
+                whole = path.name.endswith(ENDING)
+                yield path.name.removesuffix(ENDING) if whole else "", path
+
+
 def path_of(kind: str, digest: str) -> Path:
     """Where it lies."""
+    return _folder(kind) / digest[:2] / f"{digest}{ENDING}"
+
+
+def _folder(kind: str) -> Path:
     root: Path = settings.STATE_DIR
-    return root / "artifacts" / kind / digest[:2] / f"{digest}.json.gz"
+    return root / "artifacts" / kind

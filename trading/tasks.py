@@ -64,6 +64,11 @@ def thin_snapshots(**_: Any) -> None:
 
 
 @shared_task
+def prune_artifacts(**_: Any) -> None:
+    services.prune_artifacts(now=clock.now())
+
+
+@shared_task
 def measure_drifts(**_: Any) -> None:
     """Every few minutes, from beat."""
     services.measure_drifts(now=clock.now())

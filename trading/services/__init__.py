@@ -1,5 +1,6 @@
 """Every write of trading, as verbs."""
 
+from trading.services._artifacts import prune_artifacts
 from trading.services._audit import (
     AuditVerdict,
     export_audit,
@@ -98,6 +99,7 @@ __all__ = [
     "pause_system",
     "place_order",
     "propose_candidate",
+    "prune_artifacts",
     "record",
     "record_login",
     "record_login_failed",
