@@ -228,6 +228,45 @@ def test_bands_are_the_same_for_the_same_seed_and_keep_runs_together() -> None:
     )
 
 
+@pytest.mark.parametrize("day", [0, 1, 25, 48, 49])
+def test_blocks_run_on_from_the_last_day_to_the_first_so_that_each_day_counts_alike(
+    day: int,
+) -> None:
+    returns = np.zeros(50)
+    returns[day] = -0.01
+
+    bands = monte_carlo.of_returns(returns, seed=5, block=10, paths=20_000)
+
+    # Each of five blocks has it, once, with a chance of 10 in 50.
+    assert bands is not None
+    assert bands.loss_probability == pytest.approx(1 - 0.8**5, abs=0.015)
+    assert bands.total_return == pytest.approx([0.99**3 - 1, 0.99**2 - 1, -0.01, 0, 0])
+
+
+def test_bands_know_the_fall_from_the_opening() -> None:
+    falling = monte_carlo.of_returns(np.full(20, -0.01), seed=0)
+    losing = monte_carlo.of_trades(np.full(20, -10.0), opening=1000, seed=0)
+
+    assert falling is not None
+    assert losing is not None
+    assert falling.max_drawdown == pytest.approx([1 - 0.99**20] * 5)
+    assert losing.max_drawdown == pytest.approx([0.2] * 5)
+    assert (falling.loss_probability, losing.loss_probability) == (1, 1)
+
+
+def test_blocks_are_as_long_as_the_third_root_of_the_sample_unless_given() -> None:
+    returns = np.random.default_rng(3).normal(0, 0.01, 216)
+
+    assert np.array_equal(_curves(returns), _curves(returns, block=6))
+    assert not np.array_equal(_curves(returns), _curves(returns, block=5))
+
+
+def _curves(returns: np.ndarray, block: int | None = None) -> np.ndarray:
+    bands = monte_carlo.of_returns(returns, seed=9, block=block)
+    assert bands is not None
+    return bands.equity
+
+
 def test_too_few_trades_or_days_have_no_bands() -> None:
     assert monte_carlo.of_trades(np.array([1.0]), opening=100, seed=0) is None
     assert monte_carlo.of_returns(np.zeros(9), seed=0) is None
