@@ -37,6 +37,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("trading:bots", "Bots", "bot", "b"),
             Place("strategies:strategies", "Strategies", "strategy", "s"),
             Place("trading:simulations", "Simulations", "simulation", "i"),
+            Place("trading:searches", "Searches", "search", "e"),
         ),
     ),
     (

@@ -109,7 +109,8 @@ def comparison(params: Mapping[str, str]) -> dict[str, Any]:
     """The two of `?a=` and `?b=`; with `problem` and `status` where that is not possible."""
     ids = [whole_number(params, name) for name in ("a", "b")]
     if None in ids:
-        return _problem("Tick two simulations in the list, then press Compare.", 422)
+        status = 422 if {"a", "b"} & params.keys() else 200
+        return _problem("Tick two simulations in the list, then press Compare.", status)
     if ids[0] == ids[1]:
         return _problem("Choose two different simulations: these are one and the same.", 422)
     try:

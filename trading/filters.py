@@ -119,6 +119,13 @@ def _strategies() -> list[tuple[str, str]]:
     return [("", "Any strategy"), *named]
 
 
+class SearchFilter(Filter):
+    lookups = {"strategy": "strategy__name", "status": "job__status"}
+
+    strategy = forms.ChoiceField(required=False, label="strategy", choices=_strategies)
+    status = _any_of([(value, label) for value, label in Job.Status.choices], "status")
+
+
 class SimulationFilter(Filter):
     lookups = {"strategy": "version__strategy__name"}
 

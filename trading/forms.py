@@ -13,10 +13,26 @@ from config import clock
 from marketdata.models import TIMEFRAMES, Candle, Symbol
 from strategies import registry
 from strategies.forms import ModelForm, model_form
+from trading import metrics
 from trading.knobs import Knobs
-from trading.models import ApiToken, Simulation
+from trading.models import ApiToken, Search, Simulation
 from trading.services import Replay
 
+# Metrics of which more is better, and which one good trade alone does not make.
+OBJECTIVES = (
+    "composite",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "omega",
+    "total_return",
+    "cagr",
+    "alpha",
+    "profit_factor",
+    "expectancy",
+    "sqn",
+    "recovery",
+)
 SPEEDS = [
     ("0", "As fast as it goes"),
     ("60", "× 60: an hour in a minute"),
@@ -162,6 +178,30 @@ class SimulationForm(forms.Form):
         if start and end and start >= end:
             self.add_error("end", "The end must come after the start.")
         return cleaned
+
+
+class SearchForm(SimulationForm):
+    """On what a strategy's parameters are searched, and how."""
+
+    fill_at = None  # type: ignore[assignment]  # Django drops the field: a search fills at the open
+
+    method = forms.ChoiceField(
+        choices=Search.Method.choices,
+        initial=Search.Method.GRID,
+        help_text="A grid tries every combination; TPE goes on where it was good.",
+    )
+    objective = forms.ChoiceField(
+        label="Best is what has the highest",
+        initial="composite",
+        choices=[(name, metrics.DEFINITIONS[name].title) for name in OBJECTIVES],
+    )
+    trials = forms.IntegerField(
+        label="Tries",
+        min_value=1,
+        max_value=200_000,
+        initial=200,
+        help_text="At most; a grid takes all combinations.",
+    )
 
 
 class TokenForm(forms.Form):

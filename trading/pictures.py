@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 960, 260
@@ -119,3 +120,157 @@ def bars(edges: Sequence[float], counts: Sequence[int], *, height: int = 160) ->
 
 def _ticks(low: float, high: float) -> list[float]:
     return [low + (high - low) * index / (TICKS - 1) for index in range(TICKS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """Scores in the order in which they were tried, with the best so far as a line."""
+
+    width: int
+    height: int
+    dots: str  # an SVG path of strokes without length: round caps make dots of any scale
+    best: str
+    rows: list[Mark]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of a heat map; `level` is 0 for the worst eighth of all cells to 7 for the best."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    level: int
+    best: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """The best score at each place of two parameters, or of one in a single row."""
+
+    width: int
+    height: int
+    cells: list[Cell]
+    columns: list[str]  # a label for each column, most of them ""
+    rows: list[str]  # from the top down
+
+
+@dataclass(frozen=True, slots=True)
+class HeatAxis:
+    """A parameter across a heat map: its title and all values, ascending."""
+
+    name: str
+    title: str
+    values: Sequence[float]
+
+
+Trial = tuple[Mapping[str, float], float | None]
+MOST_DOTS = 2_000
+MOST_CELLS = 40  # along one axis; more values share one
+LABELS = 8
+HEAT_HEIGHT = 320
+
+
+def dots(
+    scores: Sequence[float | None], *, height: int = 180, form: str = "{:,.2f}"
+) -> Dots | None:
+    """Scores over trials 1..n. What is far below the others is drawn at the lower edge."""
+    known = [(index, score) for index, score in enumerate(scores) if score is not None]
+    if len(known) < 2:
+        return None
+    ordered = sorted(score for _, score in known)
+    low, high = ordered[len(ordered) // 50], ordered[-1]
+    if high == low:
+        low, high = low - 0.5, high + 0.5
+
+    def place(index: int, score: float) -> str:
+        x = index / max(len(scores) - 1, 1) * WIDTH
+        y = height - (max(score, low) - low) / (high - low) * height
+        return f"{x:.1f} {y:.1f}"
+
+    every = -(-len(known) // MOST_DOTS)
+    line, best = [], None
+    for index, score in known:
+        if best is None or score > best:
+            line += [place(index, score if best is None else best), place(index, score)]
+            best = score
+    line.append(place(len(scores) - 1, high))
+    return Dots(
+        width=WIDTH,
+        height=height,
+        dots=" ".join(f"M{place(index, score)}h0" for index, score in known[::every]),
+        best=" ".join(line),
+        rows=[
+            Mark(height - (value - low) / (high - low) * height, form.format(value))
+            for value in _ticks(low, high)
+        ],
+    )
+
+
+def heat(
+    trials: Iterable[Trial], x: HeatAxis, y: HeatAxis | None, *, form: str = "{:,.2f}"
+) -> Heat | None:
+    """The best score of each pair of values, whatever the other parameters were."""
+    columns, rows = _places(x), _places(y)
+    found = _best_at(trials, x, y)
+    if not found:
+        return None
+    wide, tall = max(columns.values()) + 1, max(rows.values(), default=0) + 1
+    height = HEAT_HEIGHT if y else 48
+    size = (WIDTH / wide, height / tall)
+    ranks = sorted(score for score, _ in found.values())
+    return Heat(
+        width=WIDTH,
+        height=height,
+        cells=[
+            Cell(
+                x=round(column * size[0], 2),
+                y=round((tall - 1 - row) * size[1], 2),
+                width=round(size[0], 2),
+                height=round(size[1], 2),
+                level=min(bisect_right(ranks, score) * 8 // (len(ranks) + 1), 7),
+                best=score == ranks[-1],
+                title=f"{_told(values, x, y)}: {form.format(score)}",
+            )
+            for (column, row), (score, values) in sorted(found.items(), key=lambda each: each[1][0])
+        ],
+        columns=_labels(x, wide),
+        rows=_labels(y, tall)[::-1] if y else [],
+    )
+
+
+def _best_at(
+    trials: Iterable[Trial], x: HeatAxis, y: HeatAxis | None
+) -> dict[tuple[int, int], tuple[float, Mapping[str, float]]]:
+    columns, rows = _places(x), _places(y)
+    found: dict[tuple[int, int], tuple[float, Mapping[str, float]]] = {}
+    for values, score in trials:
+        column = columns.get(values[x.name])
+        row = rows.get(values[y.name]) if y else 0
+        if score is None or column is None or row is None:
+            continue
+        if (column, row) not in found or score > found[column, row][0]:
+            found[column, row] = (score, values)
+    return found
+
+
+def _places(axis: HeatAxis | None) -> dict[float, int]:
+    """The cell of each value; neighbours share one where there are too many."""
+    if axis is None:
+        return {}
+    every = -(-len(axis.values) // MOST_CELLS)
+    return {value: index // every for index, value in enumerate(axis.values)}
+
+
+def _labels(axis: HeatAxis, cells: int) -> list[str]:
+    """The first value of each cell, but only of as many cells as there is room for."""
+    every = -(-len(axis.values) // MOST_CELLS)
+    apart = -(-cells // LABELS)
+    return [f"{axis.values[cell * every]:g}" if cell % apart == 0 else "" for cell in range(cells)]
+
+
+def _told(values: Mapping[str, float], x: HeatAxis, y: HeatAxis | None) -> str:
+    named = [f"{axis.title} {values[axis.name]:g}" for axis in (x, y) if axis]
+    return ", ".join(named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -135,7 +135,7 @@ class NewSimulation:
         self.versions = list(strategy_queries.versions_of(self.strategy).order_by("-number"))
         self.version = self._chosen(data.get("version", ""))
         given = data if sent else None
-        self.plan = SimulationForm(given, initial=_initial(data))
+        self.plan = SimulationForm(given, initial=initial_of(data))
         initial = dict(self.version.params) if self.version else {}
         self.params: ModelForm = params_form(self.strategy)(given, prefix="params", initial=initial)
 
@@ -174,12 +174,17 @@ class NewSimulation:
         return {
             "new": self,
             "strategies": registry.STRATEGIES.values(),
-            "stored": [_stored(symbol) for symbol in tradable_symbols()],
+            "stored": stored_candles(),
         }
 
 
 def _plain(value: Any) -> Any:
     return float(value) if hasattr(value, "as_tuple") else value
+
+
+def stored_candles() -> list[dict[str, Any]]:
+    """What there is to simulate on: each symbol with its timeframes."""
+    return [_stored(symbol) for symbol in tradable_symbols()]
 
 
 def _stored(symbol: Any) -> dict[str, Any]:
@@ -191,16 +196,22 @@ def _stored(symbol: Any) -> dict[str, Any]:
     return {"symbol": symbol, "frames": frames}
 
 
-def _initial(data: Mapping[str, str]) -> dict[str, Any]:
+def initial_of(data: Mapping[str, str]) -> dict[str, Any]:
+    """What the form begins with: symbol, timeframe and range of the address, else thirty days."""
     now = clock.now().replace(second=0, microsecond=0)
     wanted = data.get("symbol", "")
     chosen = [one for one in tradable_symbols() if str(one) == wanted] or tradable_symbols()[:1]
     return {
         "symbols": [one.pk for one in chosen],
         "timeframe": data.get("timeframe") or "5m",
-        "start": now.replace(hour=0, minute=0) - timedelta(days=30),
-        "end": now,
+        "start": _instant(data, "from_ms") or now.replace(hour=0, minute=0) - timedelta(days=30),
+        "end": _instant(data, "to_ms") or now,
     }
+
+
+def _instant(data: Mapping[str, str], name: str) -> datetime | None:
+    ms = whole_number(data, name)
+    return None if ms is None else clock.from_ms(ms)
 
 
 def query_of(data: QueryDict) -> dict[str, str]:

@@ -7,7 +7,18 @@ import re
 from django.urls import path, re_path
 
 from trading import exports
-from trading.views import audit, books, bots, charts, controls, home, jobs, simulations, tokens
+from trading.views import (
+    audit,
+    books,
+    bots,
+    charts,
+    controls,
+    home,
+    jobs,
+    searches,
+    simulations,
+    tokens,
+)
 
 app_name = "trading"
 KINDS = "|".join(map(re.escape, exports.KINDS))
@@ -47,6 +58,12 @@ urlpatterns = [
         simulations.simulation_export,
         name="simulation-export",
     ),
+    path("searches/", searches.searches, name="searches"),
+    path("searches/new/", searches.search_new, name="search-new"),
+    path("searches/<int:search_id>/", searches.search, name="search"),
+    path("searches/<int:search_id>/resume/", searches.search_resume, name="search-resume"),
+    path("searches/<int:search_id>/propose/", searches.search_propose, name="search-propose"),
+    path("searches/<int:search_id>/trials.csv", searches.search_csv, name="search-csv"),
     path("controls/", controls.controls, name="controls"),
     path("controls/pause/", controls.system_pause, name="system-pause"),
     path("controls/resume/", controls.system_resume, name="system-resume"),

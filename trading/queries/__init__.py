@@ -28,6 +28,8 @@ from trading.queries._simulations import (
     simulation,
     simulation_of,
     simulations,
+    trial_count,
+    trials_found,
 )
 
 __all__ = [
@@ -64,4 +66,6 @@ __all__ = [
     "start_reasons",
     "system_state",
     "trades",
+    "trial_count",
+    "trials_found",
 ]

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from strategies.models import StrategyVersion
 from trading import artifacts, tear_sheet
 from trading.errors import SearchUnknown, SimulationUnfinished, SimulationUnknown
-from trading.models import Search, Simulation
+from trading.models import Search, SearchChunk, Simulation, TrialCount
 
 
 def simulations() -> QuerySet[Simulation]:
@@ -60,6 +60,19 @@ def search(search_id: int) -> Search:
     if found is None:
         raise SearchUnknown(f"There is no search {search_id}.")
     return found
+
+
+def trials_found(row: Search) -> list[tuple[dict[str, float], float | None]]:
+    """(values of what varies, score) of each try so far, in the order of the search."""
+    chunks = SearchChunk.objects.filter(search=row, done=True).order_by("number")
+    found = chunks.values_list("found", flat=True)
+    return [(values, score) for each in found for values, score in each.get("all", [])]
+
+
+def trial_count(strategy: str) -> int:
+    """How many parameter sets a strategy was ever tried with."""
+    row = TrialCount.objects.filter(strategy__name=strategy).first()
+    return row.n if row else 0
 
 
 def newest_search(strategy: str) -> Search:
