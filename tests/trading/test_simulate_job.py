@@ -253,33 +253,6 @@ def test_nobody_resets_the_count_of_trials(statement: str) -> None:
         cursor.execute(statement)
 
 
-def test_the_command_simulates_and_prints_the_report(capsys: pytest.CaptureFixture[str]) -> None:
-    row = start()  # candles and strategies
-    arguments = ("trend_ema_fast", "--symbol", row.symbols[0], "--timeframe", row.timeframe)
-    span = ("--from", str(row.from_ms), "--to", str(row.to_ms))
-
-    call_command("simulate", *arguments, *span, "--set", "fast=9", "--set", "slow=30")
-    assert "Deflated Sharpe ratio" in capsys.readouterr().out
-    with pytest.raises(CommandError, match="no strategy 'none'"):
-        call_command("simulate", "none", *arguments[1:], *span)
-    with pytest.raises(CommandError, match="is no time"):
-        call_command("simulate", *arguments, "--from", "soon", "--to", "later")
-
-
-def test_cash_is_an_amount() -> None:
-    row = start()
-    arguments = ("trend_ema_fast", "--symbol", row.symbols[0], "--timeframe", row.timeframe)
-    span = ("--from", str(row.from_ms), "--to", str(row.to_ms))
-
-    call_command("simulate", *arguments, *span, "--cash", "5000")
-
-    newest = queries.simulations().first()
-    assert newest is not None
-    assert newest.starting_cash == 5000
-    with pytest.raises(CommandError, match="no amount"):
-        call_command("simulate", *arguments, *span, "--cash", "much")
-
-
 def test_a_job_that_is_canceled_while_the_report_is_written_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -27,8 +27,9 @@ def simulate_strategy(
     *, strategy: str, asked: Mapping[str, Any], by: User | None, now: datetime
 ) -> Simulation:
     """Start what is `asked` for: `version` or `params` (a candidate is made of them), else the
-    active version; `baseline` a number, None for none, not given for the active version;
-    `symbols` by name; `timeframe`, `from_ms`, `to_ms` and what else a Plan has.
+    active version; `baseline` a number, None for none, not given for the active version, or
+    parameters that become a version; `symbols` by name; `timeframe`, `from_ms`, `to_ms` and what
+    else a Plan has.
     """
     name = strategy_queries.strategy_called(strategy).name
     plan = Plan(
@@ -36,8 +37,8 @@ def simulate_strategy(
         timeframe=timeframe_of(asked["timeframe"]),
         **{key: asked[key] for key in _PLANNED if key in asked},
     )
-    baseline = _baseline(name, asked)
     with transaction.atomic():  # a refusal leaves no candidate behind
+        baseline = _baseline(name, asked, by, now)
         version = _version(name, asked, by, now)
         return start_simulation(version=version, baseline=baseline, plan=plan, by=by, now=now)
 
@@ -77,11 +78,15 @@ def _version(
     return strategy_queries.active_version(name)
 
 
-def _baseline(name: str, asked: Mapping[str, Any]) -> StrategyVersion | None:
-    if "baseline" in asked:
-        number = asked["baseline"]
-        return None if number is None else strategy_queries.version_numbered(name, number)
-    try:
-        return strategy_queries.active_version(name)
-    except VersionUnknown:
-        return None
+def _baseline(
+    name: str, asked: Mapping[str, Any], by: User | None, now: datetime
+) -> StrategyVersion | None:
+    if "baseline" not in asked:
+        try:
+            return strategy_queries.active_version(name)
+        except VersionUnknown:
+            return None
+    given = asked["baseline"]
+    if isinstance(given, Mapping):
+        return create_version(strategy_name=name, params=given, note="Baseline", by=by, now=now)
+    return None if given is None else strategy_queries.version_numbered(name, given)

@@ -1,4 +1,7 @@
-"""`manage.py simulate STRATEGY --symbol BTC/USDT --from 2024-01-01 --to 2024-04-30`."""
+"""`manage.py simulate STRATEGY --symbol BTC/USDT --from 2024-01-01 --to 2024-04-30`.
+
+The options are the fields of `POST strategies/{name}/simulate`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import argparse
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,7 +18,7 @@ from config import clock
 from config.refusals import Refusal
 from trading import queries, services
 from trading.models import Simulation
-from trading.research import instant
+from trading.research import instant, pair, sentence
 
 COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
 
@@ -32,10 +34,17 @@ class Command(BaseCommand):
         parser.add_argument("--to", dest="to_ms", required=True)
         parser.add_argument("--number", type=int, help="of the version")
         parser.add_argument(
-            "--set", dest="params", action="append", default=[], help="parameter=value"
+            "--set", "--param", dest="params", action="append", default=[], help="parameter=value"
+        )
+        parser.add_argument(
+            "--baseline", action="append", default=[], help="a version, or parameter=value; repeat"
         )
         parser.add_argument("--no-baseline", action="store_true")
-        parser.add_argument("--cash")
+        parser.add_argument(
+            "--knob", dest="knobs", action="append", default=[], help="e.g. fee_taker_bps=5; repeat"
+        )
+        parser.add_argument("--cash", "--starting-cash", dest="cash")
+        parser.add_argument("--oos-share", type=float, default=0.3, help="0.1 to 0.9")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--fill-at", choices=Simulation.FillAt.values, default="next_open")
         parser.add_argument("--json", action="store_true", help="print the report itself")
@@ -48,13 +57,13 @@ class Command(BaseCommand):
             self._carry(simulation, quiet=options["json"])
             row = queries.simulation(simulation.pk)
             if not row.report_hash:
-                raise CommandError(row.job.message)
+                raise CommandError(row.job.message or f"The job is {row.job.status.lower()}.")
             if options["json"]:
                 self.stdout.write(queries.report_bytes(row).decode())
             else:
                 _show(row, queries.report_of(row))
         except Refusal as refusal:
-            raise CommandError(_words(refusal)) from None
+            raise CommandError(sentence(refusal)) from None
 
     def _carry(self, simulation: Simulation, *, quiet: bool) -> None:
         """Run the job here, and show how far it is."""
@@ -75,20 +84,35 @@ class Command(BaseCommand):
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "symbols": options["symbol"],
-        "timeframe": options["timeframe"],
-        "seed": options["seed"],
-        "fill_at": options["fill_at"],
+        **{name: options[name] for name in ("timeframe", "seed", "fill_at", "oos_share")},
+        **{name: instant(options, name) for name in ("from_ms", "to_ms")},
+        "knobs": dict(pair(text, "--knob") for text in options["knobs"]),
+        **_candidate(options),
+        **_baseline(options),
     }
-    asked |= {name: instant(options, name) for name in ("from_ms", "to_ms")}
-    if options["number"]:
-        asked["version"] = options["number"]
-    elif options["params"]:
-        asked["params"] = dict(_param(text) for text in options["params"])
-    if options["no_baseline"]:
-        asked["baseline"] = None
     if options["cash"]:
         asked["starting_cash"] = _money(options["cash"])
     return asked
+
+
+def _candidate(options: dict[str, Any]) -> dict[str, Any]:
+    if options["number"] and options["params"]:
+        raise CommandError("Either --number or --set, not both.")
+    if options["number"]:
+        return {"version": options["number"]}
+    params = dict(pair(text, "--set") for text in options["params"])
+    return {"params": params} if params else {}
+
+
+def _baseline(options: dict[str, Any]) -> dict[str, Any]:
+    given = options["baseline"]
+    if given and options["no_baseline"]:
+        raise CommandError("Either --baseline or --no-baseline, not both.")
+    if len(given) == 1 and given[0].isdecimal():
+        return {"baseline": int(given[0])}
+    if given:
+        return {"baseline": dict(pair(text, "--baseline") for text in given)}
+    return {"baseline": None} if options["no_baseline"] else {}
 
 
 def _money(text: str) -> Decimal:
@@ -96,21 +120,6 @@ def _money(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         raise CommandError(f"--cash: {text} is no amount.") from None
-
-
-def _param(text: str) -> tuple[str, Any]:
-    name, found, value = text.partition("=")
-    if not found:
-        raise CommandError(f"--set takes parameter=value, not {text}.")
-    try:
-        return name, orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return name, value
-
-
-def _words(refusal: Refusal) -> str:
-    fields = "; ".join(f"{name}: {words}" for name, words in refusal.fields.items())
-    return f"{refusal.detail} {fields}".strip()
 
 
 def _show(row: Simulation, report: dict[str, Any]) -> None:
