@@ -10,17 +10,20 @@ import time
 
 from tests.exchange.accounts import ApiKey
 from tests.exchange.emulator import Emulator
+from tests.exchange.market import kline
 
 
 def main() -> None:
     said = _parser().parse_args()
     key = ApiKey(f"{said.keys}-key", f"{said.keys}-secret")
     with Emulator(said.exchange, port=said.port, seed=said.seed, key=key) as emulator:
+        for pair in emulator.market.pairs:  # go on where the made-up candles end
+            emulator.set_price(pair.id, kline(emulator.now_ms(), pair.scale)[4])
         print(_told(emulator), flush=True)
         try:
             while True:
-                time.sleep(said.every)
-                emulator.advance()
+                time.sleep(said.every or 3600)
+                emulator.advance(int(said.every > 0))
         except KeyboardInterrupt:
             pass
 
@@ -33,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
         "--keys", default="demo", help="the key is KEYS-key, the secret KEYS-secret"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two steps")
+    parser.add_argument(
+        "--every", type=float, default=1.0, help="seconds between two steps, 0: stand"
+    )
     return parser
 
 

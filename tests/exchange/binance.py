@@ -75,11 +75,11 @@ def _filter(name: str, **values: Any) -> dict[str, Any]:
 
 
 def _klines(market: Market, query: Query) -> list[list[Any]]:
-    _pair(market, query["symbol"])
+    pair = _pair(market, query["symbol"])
     step = STEPS[query["interval"]] * 60_000
     start = int(query["startTime"]) if "startTime" in query else None
     end = int(query["endTime"]) if "endTime" in query else None
-    rows = market.klines(step, start, end, int(query.get("limit", 500)))
+    rows = market.klines(pair, step, start, end, int(query.get("limit", 500)))
     return [[int(row[0]), *row[1:], int(row[0]) + step - 1, "0", 1, "0", "0", "0"] for row in rows]
 
 

@@ -57,10 +57,11 @@ def _symbol(pair: Pair) -> dict[str, Any]:
 
 
 def _klines(market: Market, query: Query) -> dict[str, Any]:
-    _pair(market, query["symbol"])
+    pair = _pair(market, query["symbol"])
     step = STEPS[query["interval"]] * 60_000
+    start = int(query["start"]) if "start" in query else None
     end = int(query["end"]) if "end" in query else None
-    rows = market.klines(step, int(query["start"]), end, int(query.get("limit", 200)))
+    rows = market.klines(pair, step, start, end, int(query.get("limit", 200)))
     return _list(market, [[*row, "0"] for row in reversed(rows)])
 
 

@@ -33,7 +33,10 @@ def wall_clock_ms() -> int:
 
 def default_market() -> Market:
     prices = {"BTC": "42000.50", "ETH": "2500.00", "BNB": "600.00"}
-    pairs = [Pair(base, last=at, bid=at, ask=at[:-1] + "1") for base, at in prices.items()]
+    pairs = [
+        Pair(base, last=at, bid=at, ask=at[:-1] + "1", scale=float(at) / 42_000.5)
+        for base, at in prices.items()
+    ]
     return Market(pairs=pairs, now_ms=wall_clock_ms())
 
 
@@ -221,6 +224,8 @@ class Emulator(LoopbackServer):
         return Answer(404, b"not found") if body is None else Answer(200, orjson.dumps(body))
 
     def _publish(self, what: Happened, order: Order, fill: Fill | None) -> None:
+        if not self.streams.listening:
+            return
         for event in self.venue.events(self.engine, what, order, fill):
             self.streams.publish(event)
 

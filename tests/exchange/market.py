@@ -30,6 +30,7 @@ class Pair:
     max_price: str = "1000000"
     band_up: str = "5"
     band_down: str = "0.2"
+    scale: float = 1.0  # of the made-up candles, which are about 42,000
 
     @property
     def id(self) -> str:
@@ -44,25 +45,48 @@ class Market:
     now_ms: int
     holes: set[int] = field(default_factory=set)  # minutes (open time) without a candle
     listed_ms: int = 0  # no candle before it
+    tape: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # prices by minute
 
     def pair(self, market_id: str) -> Pair | None:
         return next((pair for pair in self.pairs if pair.id == market_id), None)
 
-    def klines(self, step_ms: int, start: int | None, end: int | None, limit: int) -> list[Kline]:
+    def note(self, market_id: str, price: float, at_ms: int) -> None:
+        """Let the candle of this minute know a price."""
+        minutes = self.tape.setdefault(market_id, {})
+        minutes.setdefault(at_ms // MINUTE * MINUTE, []).append(price)
+
+    def klines(
+        self, pair: Pair, step_ms: int, start: int | None, end: int | None, limit: int
+    ) -> list[Kline]:
         """Candles that open in [start, end], oldest first, the newest one still open."""
         first = -(-max(start or 0, self.listed_ms) // step_ms) * step_ms
         last = min(self.now_ms if end is None else end, self.now_ms)
+        if start is None:
+            first = max(first, last // step_ms * step_ms - (limit - 1) * step_ms)
         times = [at for at in range(first, last + 1, step_ms) if at not in self.holes]
-        return [kline(at) for at in times[:limit]]
+        return [self._kline(pair, at, step_ms) for at in times[:limit]]
+
+    def _kline(self, pair: Pair, at: int, step_ms: int) -> Kline:
+        """Of the prices there were, if there were any."""
+        minutes = self.tape.get(pair.id, {})
+        seen = [
+            price
+            for minute in (range(at, at + step_ms, MINUTE) if minutes else ())
+            for price in minutes.get(minute, ())
+        ]
+        if not seen:
+            return kline(at, pair.scale)
+        prices = [seen[0], max(seen), min(seen), seen[-1]]
+        return [str(at), *(f"{price:.2f}" for price in prices), f"{len(seen):.5f}"]
 
 
-def kline(at: int) -> Kline:
+def kline(at: int, scale: float = 1.0) -> Kline:
     """A candle that depends on its time only."""
     middle = 42_000 + 500 * math.sin(at / (90 * MINUTE))
     open_, close = middle, middle + 20 * math.cos(at / (7 * MINUTE))
     high, low = max(open_, close) + 7, min(open_, close) - 7
     volume = 3 + 2 * math.sin(at / (11 * MINUTE))
-    prices = [f"{price:.2f}" for price in (open_, high, low, close)]
+    prices = [f"{price * scale:.2f}" for price in (open_, high, low, close)]
     return [str(at), *prices, f"{volume:.5f}"]
 
 

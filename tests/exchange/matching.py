@@ -217,6 +217,7 @@ class Engine:
             if book.triggered(order):
                 self._trigger(order, book)
         book.publish()
+        self.market.note(symbol, float(book.last), self.clock())
 
     def _trigger(self, order: Order, book: Book) -> None:
         order.status, order.updated_ms = Status.NEW, self.clock()

@@ -43,7 +43,7 @@ class Streams:
 
     def __init__(self, call: Callable[[Callable[[], Any]], Any]) -> None:
         self.connections: set[Connection] = set()
-        self.sent: list[Event] = []  # every event that happened, delivered or not
+        self.sent: list[Event] = []  # what happened while anybody was connected, told or not
         self.silent = False  # connections live and pings are answered, events are lost
         self.refusing = False  # nobody gets a connection
         self.answering_pings = True
@@ -51,6 +51,11 @@ class Streams:
         self._drop = 0
         self._double, self._copies = 0, 1
         self._held: list[Event] | None = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether an event may still reach anybody; making one costs more than the trade."""
+        return bool(self.connections) or self._held is not None
 
     def drop(self, times: int = 1) -> None:
         """Lose the next events."""

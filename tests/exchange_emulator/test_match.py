@@ -103,6 +103,16 @@ def test_a_taker_gets_the_books_price_and_a_maker_its_own() -> None:
     assert (taker.average, maker.average) == (D("42000.51"), D(40_000))
 
 
+def test_an_order_that_holds_all_the_money_fills_and_locks_only_its_rest() -> None:
+    emulator = stopped(balances={"USDT": D(4_000)})
+    order = place(emulator, "all-in", qty=D("0.1"), price=D(40_000))
+
+    emulator.set_price("BTCUSDT", 39_000, size="0.03")
+
+    usdt = emulator.account.balance("USDT")
+    assert (order.filled, usdt.free, usdt.locked) == (D("0.03"), D(0), D(2_800))
+
+
 def test_a_triggered_limit_rests_when_the_price_is_past_it() -> None:
     emulator = stopped()
     stop = place(emulator, "stop", Side.SELL, qty=D("0.1"), price=D(41_000), trigger=D(41_500))

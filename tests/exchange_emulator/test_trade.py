@@ -225,6 +225,19 @@ def test_an_acknowledged_order_may_be_rejected_later(emulator: Emulator, client:
     assert find(client, "late-no")["status"] == "rejected"
 
 
+def test_candles_know_the_prices_that_were_set(emulator: Emulator, client: Any) -> None:
+    emulator.set_price("BTCUSDT", 50_000)
+    emulator.set_price("BTCUSDT", 49_000)
+
+    candles = client.fetch_ohlcv(PAIR, "1m", limit=3)
+
+    assert len(candles) == 3
+    assert 50_000 in [candle[2] for candle in candles]
+    assert 49_000 in [candle[4] for candle in candles]
+    assert client.fetch_ticker(PAIR)["last"] == 49_000
+    assert client.fetch_order_book(PAIR)["asks"][0][0] == 49_000.01
+
+
 def test_the_rates_of_the_account_are_told(emulator: Emulator, client: Any) -> None:
     emulator.account.maker_rate = Decimal("0.0002")
 
