@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.refusals import Conflict, NotFound, Refusal
+from config.refusals import Conflict, NotFound, Refusal, Unavailable
 
 
 class BotUnknown(NotFound):
@@ -112,6 +112,12 @@ class OrderUnknown(NotFound):
 
 class OrderNotOpen(Conflict):
     code = "ORDER_NOT_OPEN"
+
+
+class AccountUnreachable(Unavailable):
+    """The exchange didn't tell: no information, which is not the same as nothing."""
+
+    code = "ACCOUNT_UNREACHABLE"
 
 
 class JobUnknown(NotFound):

@@ -30,6 +30,7 @@ class Placement:
     qty: Decimal
     price: Decimal | None
     filters: Filters
+    sent_ms: int = 0  # when it was claimed: the timestamp of the request
 
 
 @dataclass(frozen=True, slots=True)
