@@ -55,40 +55,49 @@ def ids(order: Order) -> dict[str, Any]:
     return {"orderId": order.id, "orderLinkId": order.wanted.client_id}
 
 
+# Fields of an order that say nothing about spot.
+UNUSED = {
+    "triggerDirection": 0,
+    "takeProfit": "",
+    "stopLoss": "",
+    "isLeverage": "0",
+    "reduceOnly": False,
+}
+
+
 def order_row(order: Order) -> dict[str, Any]:
     """An order as queries and the stream show it."""
     wanted = order.wanted
     stop = {"tpslOrder": "tpslOrder", "StopOrder": "Stop"}.get(wanted.words["orderFilter"], "")
-    return ids(order) | {
-        "category": "spot",
-        "symbol": wanted.symbol,
-        "side": wanted.side.value.capitalize(),
-        "orderType": wanted.kind.value.capitalize(),
-        "orderStatus": status(order),
-        "price": text(wanted.price),
-        "qty": wanted.words["qty"],
-        "marketUnit": wanted.words["marketUnit"],
-        "timeInForce": wanted.words["timeInForce"],
-        "avgPrice": text(order.average.quantize(SATOSHI)) if order.filled else "",
-        "leavesQty": text(order.remaining) if order.is_open else "0",
-        "leavesValue": text(order.remaining * wanted.price) if order.is_open else "0",
-        "cumExecQty": text(order.filled),
-        "cumExecValue": text(order.cost),
-        "cumExecFee": text(sum(order.fees().values(), ZERO)),
-        "cumFeeDetail": {asset: text(fee) for asset, fee in order.fees().items()},
-        "rejectReason": order.reject_reason or "EC_NoError",
-        "cancelType": "CancelByUser" if order.status is Status.CANCELED else "UNKNOWN",
-        "createType": "CreateByUser",
-        "stopOrderType": stop,
-        "triggerPrice": text(wanted.trigger) if wanted.trigger else "",
-        "triggerDirection": 0,
-        "takeProfit": "",
-        "stopLoss": "",
-        "isLeverage": "0",
-        "reduceOnly": False,
-        "createdTime": str(order.created_ms),
-        "updatedTime": str(order.updated_ms),
-    }
+    return (
+        ids(order)
+        | UNUSED
+        | {
+            "category": "spot",
+            "symbol": wanted.symbol,
+            "side": wanted.side.value.capitalize(),
+            "orderType": wanted.kind.value.capitalize(),
+            "orderStatus": status(order),
+            "price": text(wanted.price),
+            "qty": wanted.words["qty"],
+            "marketUnit": wanted.words["marketUnit"],
+            "timeInForce": wanted.words["timeInForce"],
+            "avgPrice": text(order.average.quantize(SATOSHI)) if order.filled else "",
+            "leavesQty": text(order.remaining) if order.is_open else "0",
+            "leavesValue": text(order.remaining * wanted.price) if order.is_open else "0",
+            "cumExecQty": text(order.filled),
+            "cumExecValue": text(order.cost),
+            "cumExecFee": text(sum(order.fees().values(), ZERO)),
+            "cumFeeDetail": {asset: text(fee) for asset, fee in order.fees().items()},
+            "rejectReason": order.reject_reason or "EC_NoError",
+            "cancelType": "CancelByUser" if order.status is Status.CANCELED else "UNKNOWN",
+            "createType": "CreateByUser",
+            "stopOrderType": stop,
+            "triggerPrice": text(wanted.trigger) if wanted.trigger else "",
+            "createdTime": str(order.created_ms),
+            "updatedTime": str(order.updated_ms),
+        }
+    )
 
 
 def execution_row(fill: Fill, order: Order) -> dict[str, Any]:

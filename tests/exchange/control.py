@@ -40,7 +40,7 @@ def _plain(value: Any) -> Any:
 
 def _fail(emulator: Emulator, said: Said) -> None:
     spoil = by_name(said["name"], **said.get("arguments", {}))
-    extra = {name: said[name] for name in ("path", "times", "chance") if name in said}
+    extra = {name: said[name] for name in ("path", "about", "times", "chance") if name in said}
     emulator.fail(spoil, **extra)
 
 
@@ -136,6 +136,7 @@ ROUTES: dict[str, Callable[[Emulator, Said], Any]] = {
     ),
     "POST deposit": lambda emulator, said: emulator.deposit(said["asset"], str(said["qty"])),
     "POST order": _order,
+    "POST outage": lambda emulator, said: emulator.outage(float(said["seconds"])),
     "POST set": _set,
     "POST streams": _streams,
     "GET ledger": _ledger,

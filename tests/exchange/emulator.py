@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -166,6 +167,16 @@ class Emulator(LoopbackServer):
     def reject(self, client_id: str) -> None:
         """Refuse an order after it was acknowledged."""
         self.call(lambda: self.engine.reject(self.ledger.order(client_id)))
+
+    def outage(self, seconds: float) -> None:
+        """Be away for a while; returns at once."""
+
+        def away() -> None:
+            self.go_down()
+            time.sleep(seconds)
+            self.come_up()
+
+        threading.Thread(target=away, daemon=True).start()
 
     def expire_streams(self) -> None:
         """End all subscriptions: Binance says so, Bybit does not."""

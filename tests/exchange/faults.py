@@ -46,12 +46,16 @@ class Spoil:
 
 @dataclass(slots=True)
 class Fault:
-    """Spoils the next `times` requests whose `METHOD path` holds `path`, each with a `chance`."""
+    """Spoils the next `times` requests whose `METHOD path` holds `path`, each with a `chance`.
+
+    `about` has to be in the query or body: a client id, or a symbol.
+    """
 
     spoil: Spoil
     path: str = ""
     times: int = 1_000_000
     chance: float = 1.0
+    about: str = ""
 
 
 def status(

@@ -25,10 +25,9 @@ class RemoteEmulator:
         self.url = url.rstrip("/")
 
     def fail(self, name: str, *, path: str = "", times: int = 1, **arguments: Any) -> None:
-        """A fault by its name in faults.BY_NAME. `chance=` goes to the fault, not to its maker."""
+        """A fault by its name in faults.BY_NAME; `chance` and `about` say when it comes."""
         body = {"name": name, "path": path, "times": times}
-        if "chance" in arguments:
-            body["chance"] = arguments.pop("chance")
+        body |= {one: arguments.pop(one) for one in ("chance", "about") if one in arguments}
         self.do("POST", "faults", **body, arguments=arguments)
 
     def heal(self) -> None:

@@ -32,6 +32,7 @@ class LoopbackServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
+        self._left = False
 
     @property
     def url(self) -> str:
@@ -42,10 +43,16 @@ class LoopbackServer:
         return f"ws://127.0.0.1:{self._port}"
 
     def fail(
-        self, spoil: Spoil, *, path: str = "", times: int = 1_000_000, chance: float = 1.0
+        self,
+        spoil: Spoil,
+        *,
+        path: str = "",
+        about: str = "",
+        times: int = 1_000_000,
+        chance: float = 1.0,
     ) -> None:
-        """Spoil the next `times` requests whose `METHOD path` holds `path`."""
-        self.faults.append(Fault(spoil, path, times, chance))
+        """Spoil the next `times` requests whose `METHOD path` holds `path` and that say `about`."""
+        self.faults.append(Fault(spoil, path, times, chance, about))
 
     def heal(self) -> None:
         """No faults any more."""
@@ -64,7 +71,10 @@ class LoopbackServer:
         listener.bind(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
+        self._ready.clear()
+        self._thread = threading.Thread(
+            target=self._serve, args=(self._loop, listener), daemon=True
+        )
         self._thread.start()
         if not self._ready.wait(10):
             raise RuntimeError("The loopback exchange did not start")
@@ -76,21 +86,31 @@ class LoopbackServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._loop is not None
-        assert self._thread is not None
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop = None
+        self._left = True
+        self.go_down()
 
-    def _serve(self, listener: socket.socket) -> None:
-        assert self._loop is not None
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._open(listener))
-        self._loop.call_soon(self._ready.set)
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._runner.cleanup())
-        self._loop.run_until_complete(_cancel_the_rest())
-        self._loop.close()
+    def go_down(self) -> None:
+        """Close every connection and refuse new ones; what the exchange knows stays."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        self._loop = None
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+    def come_up(self) -> None:
+        """Listen again, at the same address, unless the end has come meanwhile."""
+        if not self._left:
+            self.__enter__()
+
+    def _serve(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(self._open(listener))
+        loop.call_soon(self._ready.set)
+        loop.run_forever()
+        loop.run_until_complete(self._runner.cleanup())
+        loop.run_until_complete(_cancel_the_rest())
+        loop.close()
 
     async def _open(self, listener: socket.socket) -> None:
         self._runner = web.ServerRunner(
@@ -106,15 +126,17 @@ class LoopbackServer:
             return await self.websocket(raw, request)
         request.body = (await raw.read()).decode()
         self.arrived(request)
-        fault = None if path.startswith("/control/") else self._next_fault(f"{raw.method} {path}")
+        fault = None if path.startswith("/control/") else self._next_fault(request)
         if fault is None:
             return self._send(self.answer(request), request)
         request.spoil = fault.spoil
         return await self._spoiled(raw, request, fault.spoil)
 
-    def _next_fault(self, path: str) -> Fault | None:
+    def _next_fault(self, request: Request) -> Fault | None:
+        path = f"{request.method} {request.path}"
         for fault in self.faults:
             fits = fault.path in path and fault.times > 0
+            fits = fits and (fault.about in request.query or fault.about in request.body)
             if fits and (fault.chance >= 1 or self.random.random() < fault.chance):
                 fault.times -= 1
                 return fault

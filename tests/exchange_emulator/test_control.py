@@ -69,6 +69,16 @@ def test_clock_money_and_maintenance_are_settings(
         client.fetch_balance()
 
 
+def test_an_outage_ends_by_itself(client: Any, remote: RemoteEmulator) -> None:
+    remote.do("POST", "outage", seconds=0.3)
+    client.sleep(150)
+
+    with pytest.raises(ccxt.NetworkError):
+        client.fetch_balance()
+    client.sleep(500)
+    assert client.fetch_balance()["USDT"]["free"] == 100_000
+
+
 def test_streams_are_silenced_and_cut(emulator: Emulator, remote: RemoteEmulator) -> None:
     remote.do("POST", "streams", silent=True)
     assert emulator.streams.silent

@@ -211,6 +211,30 @@ def test_a_cancel_may_work_without_an_answer(emulator: Emulator, client: Any) ->
     assert emulator.ledger.order("quiet").status is Status.CANCELED
 
 
+def test_a_fault_may_be_about_one_order(emulator: Emulator, client: Any) -> None:
+    emulator.fail(faults.status(503), about="unlucky")
+
+    limit_buy(client, "lucky")
+    with pytest.raises(ccxt.ExchangeNotAvailable):
+        limit_buy(client, "unlucky")
+
+    assert [order.wanted.client_id for order in emulator.ledger.orders] == ["lucky"]
+
+
+def test_an_exchange_that_is_down_is_reached_by_nothing_and_forgets_nothing(
+    emulator: Emulator, client: Any
+) -> None:
+    limit_buy(client, "before")
+    emulator.go_down()
+
+    with pytest.raises(ccxt.NetworkError):
+        limit_buy(client, "meanwhile")
+    emulator.come_up()
+
+    assert find(client, "meanwhile") is None
+    assert find(client, "before")["status"] == "open"
+
+
 def test_maintenance_answers_everything_with_no(emulator: Emulator, client: Any) -> None:
     emulator.maintenance = True
 
