@@ -51,6 +51,7 @@ async def waiting(emulator: Emulator) -> AsyncIterator[Any]:
 async def watching(emulator: Emulator) -> AsyncIterator[Any]:
     """The client with streams."""
     made = pro_client(emulator)
+    made.emulator = emulator  # for tests that wait until it hears them
     await made.load_markets()
     yield made
     await made.close()

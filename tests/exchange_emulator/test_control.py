@@ -70,12 +70,12 @@ def test_clock_money_and_maintenance_are_settings(
 
 
 def test_an_outage_ends_by_itself(client: Any, remote: RemoteEmulator) -> None:
-    remote.do("POST", "outage", seconds=0.3)
-    client.sleep(150)
+    remote.do("POST", "outage", seconds=1)
+    client.sleep(400)
 
     with pytest.raises(ccxt.NetworkError):
         client.fetch_balance()
-    client.sleep(500)
+    client.sleep(1200)
     assert client.fetch_balance()["USDT"]["free"] == 100_000
 
 

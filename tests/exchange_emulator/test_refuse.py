@@ -9,6 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
+from tests.exchange.accounts import ApiKey
 from tests.exchange.clients import sync_client
 from tests.exchange.emulator import Emulator
 from tests.exchange_emulator.trading import PAIR, cancel, find, limit_buy, market
@@ -141,13 +142,13 @@ def test_a_closed_order_cannot_be_canceled(client: Any) -> None:
 
 
 def test_an_order_of_another_account_is_unknown(emulator: Emulator, client: Any) -> None:
-    from tests.exchange.accounts import ApiKey
-
     emulator.accounts.add_key(ApiKey("other-key", "other-secret", "other"))
-    limit_buy(client, "mine")
+    placed = limit_buy(client, "mine")
 
     other = sync_client(emulator, apiKey="other-key", secret="other-secret")
     other.load_markets()
 
     assert find(other, "mine") is None
     assert other.fetch_open_orders(PAIR) == []
+    with pytest.raises(ccxt.OrderNotFound):
+        other.cancel_order(placed["id"], PAIR)

@@ -9,6 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
+from tests.exchange.accounts import ApiKey
 from tests.exchange.clients import pro_client
 from tests.exchange.emulator import Emulator
 from tests.exchange_emulator.trading import PAIR, cancel, limit_buy, market
@@ -16,10 +17,22 @@ from tests.exchange_emulator.trading import PAIR, cancel, limit_buy, market
 SOON = 5.0
 
 
-async def during(watch: Awaitable[Any], act: Callable[[], Awaitable[Any] | None]) -> Any:
+async def subscribed(client: Any) -> None:
+    """Until the emulator has a listener; what happens before is never told."""
+    streams = client.emulator.streams
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if any(connection.topics for connection in list(streams.connections)):
+            break
+    await asyncio.sleep(0.1)
+
+
+async def during(
+    client: Any, watch: Awaitable[Any], act: Callable[[], Awaitable[Any] | None]
+) -> Any:
     """The result of a watch that began before `act`."""
     watching = asyncio.ensure_future(watch)
-    await asyncio.sleep(0.15)
+    await subscribed(client)
     acting = act()
     if acting is not None:
         await acting
@@ -41,7 +54,7 @@ async def collect(client: Any, act: Callable[[], Awaitable[Any] | None], count: 
 
     client.handle_message = handle
     watching = asyncio.ensure_future(_watch_on(client))
-    await asyncio.sleep(0.15)
+    await subscribed(client)
     acting = act()
     if acting is not None:
         await acting
@@ -60,13 +73,17 @@ async def _watch_on(client: Any) -> None:
 
 
 async def test_a_new_order_is_told(watching: Any) -> None:
-    (order,) = await during(watching.watch_orders(PAIR), lambda: limit_buy(watching, "told"))
+    (order,) = await during(
+        watching, watching.watch_orders(PAIR), lambda: limit_buy(watching, "told")
+    )
 
     assert (order["clientOrderId"], order["status"]) == ("told", "open")
 
 
 async def test_a_fill_is_told_as_a_trade_with_its_fee(watching: Any) -> None:
-    (trade,) = await during(watching.watch_my_trades(PAIR), lambda: market(watching, "traded"))
+    (trade,) = await during(
+        watching, watching.watch_my_trades(PAIR), lambda: market(watching, "traded")
+    )
 
     assert (trade["amount"], trade["price"], trade["side"]) == (0.01, 42_000.51, "buy")
     assert trade["fee"] == trade["fee"] | {"cost": 0.00001, "currency": "BTC"}
@@ -74,7 +91,9 @@ async def test_a_fill_is_told_as_a_trade_with_its_fee(watching: Any) -> None:
 
 
 async def test_balances_are_told(watching: Any) -> None:
-    balance = await during(watching.watch_balance(), lambda: limit_buy(watching, "locked"))
+    balance = await during(
+        watching, watching.watch_balance(), lambda: limit_buy(watching, "locked")
+    )
 
     assert balance["USDT"]["total"] == 100_000
 
@@ -82,7 +101,9 @@ async def test_balances_are_told(watching: Any) -> None:
 async def test_a_cancel_is_told(emulator: Emulator, watching: Any) -> None:
     await limit_buy(watching, "ended")
 
-    (order,) = await during(watching.watch_orders(PAIR), lambda: cancel(watching, "ended"))
+    (order,) = await during(
+        watching, watching.watch_orders(PAIR), lambda: cancel(watching, "ended")
+    )
 
     assert (order["status"], order["filled"]) == ("canceled", 0)
 
@@ -93,18 +114,17 @@ async def test_a_price_that_the_test_sets_is_told_as_a_fill(
     await limit_buy(watching, "maker")
 
     orders = await during(
-        watching.watch_orders(PAIR), lambda: emulator.set_price("BTCUSDT", 40_000)
+        watching, watching.watch_orders(PAIR), lambda: emulator.set_price("BTCUSDT", 40_000)
     )
 
     assert (orders[-1]["status"], orders[-1]["filled"]) == ("closed", 0.01)
 
 
 async def test_another_account_hears_nothing(emulator: Emulator, watching: Any) -> None:
-    from tests.exchange.accounts import ApiKey
-
     emulator.accounts.add_key(ApiKey("other-key", "other-secret", "other"))
     other = pro_client(emulator, apiKey="other-key", secret="other-secret")
     await other.load_markets()
+    other.emulator = emulator
 
     heard = await collect(other, lambda: limit_buy(watching, "private"), 0)
 
@@ -133,7 +153,7 @@ async def test_a_silent_stream_answers_pings_and_tells_nothing(
 
 
 async def test_pings_are_answered_until_they_are_not(emulator: Emulator, watching: Any) -> None:
-    await during(watching.watch_orders(PAIR), lambda: limit_buy(watching, "pinged"))
+    await during(watching, watching.watch_orders(PAIR), lambda: limit_buy(watching, "pinged"))
     (socket,) = watching.clients.values()
     before = socket.lastPong
     socket.keepAlive = 50
@@ -187,10 +207,12 @@ async def test_a_cut_stream_raises_and_comes_back_without_what_was_missed(
     emulator: Emulator, watching: Any
 ) -> None:
     with pytest.raises(ccxt.NetworkError):
-        await during(watching.watch_orders(PAIR), emulator.streams.disconnect)
+        await during(watching, watching.watch_orders(PAIR), emulator.streams.disconnect)
     await limit_buy(watching, "missed")
 
-    (order,) = await during(watching.watch_orders(PAIR), lambda: limit_buy(watching, "after"))
+    (order,) = await during(
+        watching, watching.watch_orders(PAIR), lambda: limit_buy(watching, "after")
+    )
 
     assert order["clientOrderId"] == "after"
 
@@ -198,7 +220,7 @@ async def test_a_cut_stream_raises_and_comes_back_without_what_was_missed(
 async def test_a_subscription_may_end_while_the_connection_lives(
     emulator: Emulator, watching: Any
 ) -> None:
-    await during(watching.watch_orders(PAIR), lambda: limit_buy(watching, "heard"))
+    await during(watching, watching.watch_orders(PAIR), lambda: limit_buy(watching, "heard"))
 
     emulator.expire_streams()
 
