@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from config import clock
@@ -103,7 +104,10 @@ def candle_points(request: Request, symbol_id: int) -> HttpResponse:
         to_ms=whole_number(request.GET, "to"),
         limit=min(whole_number(request.GET, "limit") or MOST_CANDLES, MOST_CANDLES),
     )
-    return json_response(to_json({"candles": rows}))
+    response = json_response(to_json({"candles": rows}))
+    if "merge" in request.GET:  # read from up to a million rows, and mostly of the past
+        patch_cache_control(response, private=True, max_age=60)
+    return response
 
 
 @require_GET

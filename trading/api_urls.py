@@ -90,6 +90,11 @@ urlpatterns = [
     path("searches", searches.SearchesView.as_view(), name="searches"),
     path("searches/<int:search_id>", searches.SearchView.as_view(), name="search"),
     path(
+        "searches/<int:search_id>/resume",
+        searches.SearchResumeView.as_view(),
+        name="search-resume",
+    ),
+    path(
         "searches/<int:search_id>/propose",
         searches.SearchProposeView.as_view(),
         name="search-propose",

@@ -50,13 +50,13 @@ _KEYS: dict[str, Callable[[Trade], Any]] = {
 # key, title, whether it is a number
 HEADS = (
     ("closed", "Closed, UTC", False),
+    ("return", "Return", True),
+    ("pnl", "PnL", True),
     ("held", "Held", True),
     ("symbol", "Symbol", False),
     ("qty", "Quantity", True),
     ("entry", "Entry", True),
     ("exit", "Exit", True),
-    ("return", "Return", True),
-    ("pnl", "PnL", True),
     ("fees", "Fees", True),
     ("reason", "Why it left", False),
 )

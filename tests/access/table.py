@@ -37,6 +37,7 @@ API = {
     "ai/optimizer/propose": READ,
     "searches": READ,
     "searches/<search_id>": READ,
+    "searches/<search_id>/resume": {"POST": STRATEGY},
     "searches/<search_id>/propose": {"POST": STRATEGY},
     "simulations": READ,
     "simulations/<simulation_id>": READ,

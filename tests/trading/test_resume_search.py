@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from tests.api.factories import make_api
 from tests.scenarios.replays import NOW
 from tests.trading.test_search import carried, start
-from trading import services
+from trading import access, services
 from trading.errors import SearchNotStopped
 from trading.models import AuditEvent, Job
 
@@ -48,3 +49,16 @@ def test_a_search_that_runs_or_has_ended_is_not_resumed() -> None:
     Job.objects.filter(pk=search.job_id).update(status=Job.Status.CANCELED)
     with pytest.raises(SearchNotStopped):
         services.resume_search(search=search, by=None, now=NOW)
+
+
+def test_programs_resume_by_the_api() -> None:
+    search = start()
+    Job.objects.filter(pk=search.job_id).update(status=Job.Status.CANCELED)
+    services.sync_roles()
+    api = make_api(access.OPERATOR)
+
+    resumed = api.post(f"searches/{search.pk}/resume")
+    again = api.post(f"searches/{search.pk}/resume")
+
+    assert (resumed.status_code, resumed.json()["job"]["status"]) == (202, "queued")
+    assert (again.status_code, again.json()["code"]) == (409, "SEARCH_NOT_STOPPED")

@@ -100,6 +100,18 @@ class SearchView(APIView):
         return Response(SearchSerializer(queries.search(search_id)).data)
 
 
+class SearchResumeView(APIView):
+    permission_classes = (strategy_access.MayOperate,)
+
+    @extend_schema(request=None, responses={202: SearchSerializer})
+    def post(self, request: Request, search_id: int) -> Response:
+        """Let a canceled or failed search go on where it was."""
+        row = services.resume_search(
+            search=queries.search(search_id), by=person(request), now=clock.now()
+        )
+        return Response(SearchSerializer(row).data, status=202)
+
+
 class SearchProposeView(APIView):
     permission_classes = (strategy_access.MayOperate,)
 

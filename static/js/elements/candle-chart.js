@@ -15,6 +15,7 @@ import { onEvent, onTick } from "../live.js";
 
 const FIRST_LOAD = 1500;
 const OLDER_LOAD = 3000;
+const CLOSE_UP = 2000; // candles of which each still has half a pixel
 const NEAR_EDGE = 60;
 const AROUND = 700; // candles on either side of a moment that one jumps to
 const REFRESH_MS = 1500;
@@ -48,6 +49,8 @@ class CandleChart extends HTMLElement {
     this.message = this.part("chart__message");
     this.message.textContent = "Loading candles…";
     this.chart = createChart(this.canvas, look());
+    // A stretch is shown as a whole, also on a phone.
+    if (this.hasAttribute("still")) this.chart.applyOptions({ timeScale: { minBarSpacing: 0.05 } });
     this.candles = this.chart.addSeries(CandlestickSeries, {
       borderVisible: false,
       priceFormat: { type: "price", precision: this.places, minMove: 10 ** -this.places },
@@ -274,7 +277,7 @@ class CandleChart extends HTMLElement {
   async sharpen(range) {
     const ratio = this.frameS / this.ownS;
     const shown = range ? range.to - range.from : Infinity;
-    if (this.reading || shown * ratio > FIRST_LOAD || shown > this.rows.length) return;
+    if (this.reading || shown * ratio > CLOSE_UP || shown > this.rows.length) return;
     this.reading = true;
     try {
       const last = this.rows.length - 1;
