@@ -99,6 +99,13 @@ class ShortWarmUp(Honest):
         return params.period // 2
 
 
+class AlmostWarm(Honest):
+    """Declares one bar less than its average is made of."""
+
+    def warmup(self, params: OneParams) -> int:
+        return params.period - 1
+
+
 class Exponential(Honest):
     """An average that remembers all, said to need as many bars as its period."""
 
@@ -127,7 +134,7 @@ def averages(values: Floats, period: int) -> Floats:
 
 
 CHEATS = [NextBar, WholeMean, UnfinishedDay, CentredAverage, OddRows]
-EARLY = [ShortWarmUp, Exponential]
+EARLY = [ShortWarmUp, AlmostWarm, Exponential]
 
 
 @pytest.mark.parametrize("seed", range(8))

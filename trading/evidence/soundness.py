@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from marketdata.bars import Bars, Floats, Ints
-from strategies.checks import look_ahead_violations, warmup_violations
+from strategies.checks import TOLERANCE, look_ahead_violations, warmup_violations
 from strategies.protocol import Params, Strategy
 
 CUTS = 20  # spread over the candles, each with its neighbour
 STARTS = 8
-CHANGES = 24  # of the target at most: there the value that decides is closest to its limit
+# Changes of the target looked at: there the value that decides is closest to its limit.
+CUT_CHANGES = 24
+WARM_CHANGES = 100
 CHECKED_BARS = 20_000  # the last so many are checked
 FEWEST_BARS = 4
 
@@ -30,14 +32,28 @@ def unsound(strategy: Strategy[Any], params: Params, series: Sequence[Bars]) -> 
         last = bars.slice(max(len(bars) - CHECKED_BARS, 0), len(bars))
         if len(last) < FEWEST_BARS:
             continue
-        changes = _changes(strategy.targets(last, params))
-        cuts = _cuts(len(last), changes)
+        targets = strategy.targets(last, params)
+        cuts = _cuts(len(last), _changes(targets, CUT_CHANGES))
         ahead += len(look_ahead_violations(strategy, params, last, cuts=cuts.tolist()))
-        warmup = strategy.warmup(params)
-        if len(last) > warmup:
-            starts = _starts(len(last) - warmup, changes - warmup + 1)
-            early += len(warmup_violations(strategy, params, last, starts=starts.tolist()))
+        room = len(last) - strategy.warmup(params)
+        if room > 0:
+            starts = _spread(1, room, STARTS).tolist()
+            early += len(warmup_violations(strategy, params, last, starts=starts))
+            early += _barely_warm(strategy, params, last, targets)
     return ahead, early
+
+
+def _barely_warm(strategy: Strategy[Any], params: Params, bars: Bars, targets: Floats) -> int:
+    """How many targets at changes, and before them, differ when only the warm-up is known."""
+    warmup = max(strategy.warmup(params), 1)
+    changes = _changes(targets, WARM_CHANGES)
+    rows = np.unique(np.concatenate([changes, changes - 1]))
+    found = 0
+    for row in rows[rows >= warmup].tolist():
+        known = strategy.targets(bars.slice(row - warmup + 1, row + 1), params)
+        same = np.isclose(targets[row], known[-1], rtol=0, atol=TOLERANCE, equal_nan=True)
+        found += not same
+    return found
 
 
 def _cuts(n: int, changes: Ints) -> Ints:
@@ -46,17 +62,11 @@ def _cuts(n: int, changes: Ints) -> Ints:
     return np.unique(np.clip(np.concatenate([spread, spread + 1, changes + 1]), 1, n - 1))
 
 
-def _starts(most: int, at_changes: Ints) -> Ints:
-    """First bars: spread over 1..most, and such that a change is on the first bar that counts."""
-    possible = at_changes[(at_changes >= 1) & (at_changes <= most)]
-    return np.unique(np.concatenate([_spread(1, most, STARTS), possible]))
-
-
-def _changes(targets: Floats) -> Ints:
-    """Indices at which the target isn't what it was, at most CHANGES of them, evenly chosen."""
+def _changes(targets: Floats, most: int) -> Ints:
+    """Indices at which the target isn't what it was, at most so many, evenly chosen."""
     known = np.nan_to_num(targets, nan=-1.0)
     found = np.flatnonzero(np.diff(known)) + 1
-    return found[_spread(0, len(found) - 1, CHANGES)] if len(found) else found
+    return found[_spread(0, len(found) - 1, most)] if len(found) else found
 
 
 def _spread(low: int, high: int, count: int) -> Ints:
