@@ -16,6 +16,8 @@ from tests.exchange.signing import binance_forbidden, binance_refused, check_bin
 
 HABITS = Habits(client_id_is_free_after_close=True, post_only_is_refused=True, first_id=28_000_001)
 
+DAY = 24 * 3_600_000
+
 # What a request costs of the minute's weight; 1 unless it is here.
 WEIGHTS = {
     "GET /api/v3/exchangeInfo": 20,
@@ -115,6 +117,7 @@ class BinancePrivate:
 
     def _all_orders(self, request: Request, key: ApiKey) -> Any:
         params, orders = request.params, self._mine(request, key)
+        _check_range(params)
         if "orderId" in params:
             orders = [order for order in orders if int(order.id) >= int(params["orderId"])]
         orders = [order for order in orders if _within(params, order.created_ms)]
@@ -122,6 +125,7 @@ class BinancePrivate:
 
     def _trades(self, request: Request, key: ApiKey) -> Any:
         params = request.params
+        _check_range(params)
         fills = [
             fill
             for order in self._mine(request, key)
@@ -141,6 +145,12 @@ class BinancePrivate:
         symbol = request.params.get("symbol")
         pairs = [pair.id for pair in self.engine.market.pairs if symbol in (None, pair.id)]
         return words.trade_fees(self.engine.accounts.account(key.account), pairs)
+
+
+def _check_range(params: dict[str, str]) -> None:
+    start, end = int(params.get("startTime", 0)), int(params.get("endTime", 0))
+    if start and end and end - start > DAY:
+        raise binance_refused(400, -1127, "More than 24 hours between startTime and endTime.")
 
 
 def _within(params: dict[str, str], at_ms: int) -> bool:

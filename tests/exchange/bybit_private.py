@@ -26,6 +26,8 @@ WORDS = [
     ("orderFilter", ("Order", "tpslOrder", "StopOrder"), 170202),
 ]
 REQUIRED = {"orderType", "side"}
+DAY = 24 * 3_600_000
+WEEK = 7 * DAY
 REMEMBERED = 500  # so many closed orders are still in order/realtime
 
 
@@ -34,6 +36,7 @@ class BybitPrivate:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.restarted_ms = 0
         self.routes: dict[str, Callable[[Request, ApiKey], dict[str, Any]]] = {
             "POST /v5/order/create": self._place,
             "POST /v5/order/cancel": self._cancel,
@@ -107,25 +110,40 @@ class BybitPrivate:
             return _page(params, self._one(params, key), 20)
         recent = self._mine(params, key)
         if params.get("openOnly") == "1":
-            closed = [order for order in recent if not order.is_open]
+            closed = [order for order in recent if not order.is_open and self._recalls(order)]
             return _page(params, [words.order_row(order) for order in closed[:REMEMBERED]], 20)
         return _page(params, [words.order_row(order) for order in recent if order.is_open], 20)
 
     def _one(self, params: dict[str, str], key: ApiKey) -> list[dict[str, Any]]:
         """One order asked for by an id: an empty list, and no error, if it is not there."""
         try:
-            return [words.order_row(self._found(params, key))]
+            order = self._found(params, key)
         except Refusal:
             return []
+        return [words.order_row(order)] if order.is_open or self._recalls(order) else []
+
+    def _recalls(self, order: Order) -> bool:
+        """Whether order/realtime still has a closed order: not after a restart of the venue."""
+        return order.updated_ms > self.restarted_ms
+
+    def _range(self, params: dict[str, str]) -> range:
+        """Seven days at most; one end that is missing is seven days from the other."""
+        start, end = int(params.get("startTime", 0)), int(params.get("endTime", 0))
+        end = end or (start + WEEK if start else self.engine.clock())
+        start = start or end - WEEK
+        if end - start > WEEK:
+            raise self._malformed("the time range must not exceed 7 days")
+        return range(start, end + 1)
 
     def _history(self, request: Request, key: ApiKey) -> dict[str, Any]:
-        params = request.params
-        wanted = params.get("orderStatus")
+        params, now = request.params, self.engine.clock()
+        wanted, within = params.get("orderStatus"), self._range(params)
         rows = [
             words.order_row(order)
             for order in self._mine(params, key)
             if not order.is_open
-            and _within(params, order.created_ms)
+            and order.created_ms in within
+            and _remembered(order, now)
             and params.get("orderId", order.id) == order.id
             and params.get("orderLinkId", order.wanted.client_id) == order.wanted.client_id
         ]
@@ -133,12 +151,12 @@ class BybitPrivate:
         return _page(params, rows, 20)
 
     def _executions(self, request: Request, key: ApiKey) -> dict[str, Any]:
-        params = request.params
+        params, within = request.params, self._range(request.params)
         found = [
             (fill, order)
             for order in self._mine(params, key)
             for fill in order.fills
-            if _within(params, fill.at_ms)
+            if fill.at_ms in within
             and params.get("orderId", order.id) == order.id
             and params.get("orderLinkId", order.wanted.client_id) == order.wanted.client_id
         ]
@@ -207,8 +225,9 @@ class BybitPrivate:
                 raise bybit_refused(code, f"Invalid {name}.", now)
 
 
-def _within(params: dict[str, str], at_ms: int) -> bool:
-    return int(params.get("startTime", 0)) <= at_ms <= int(params.get("endTime", 1 << 62))
+def _remembered(order: Order, now_ms: int) -> bool:
+    """History drops orders that ended with nothing filled after a day."""
+    return bool(order.filled) or now_ms - order.updated_ms <= DAY
 
 
 def _page(params: dict[str, str], rows: Sequence[Any], default: int) -> dict[str, Any]:

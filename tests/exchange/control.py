@@ -137,6 +137,7 @@ ROUTES: dict[str, Callable[[Emulator, Said], Any]] = {
     "POST deposit": lambda emulator, said: emulator.deposit(said["asset"], str(said["qty"])),
     "POST order": _order,
     "POST outage": lambda emulator, said: emulator.outage(float(said["seconds"])),
+    "POST restart": lambda emulator, said: emulator.restart(),
     "POST set": _set,
     "POST streams": _streams,
     "GET ledger": _ledger,

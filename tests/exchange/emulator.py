@@ -13,6 +13,7 @@ from aiohttp import web
 
 from tests.exchange import control
 from tests.exchange.accounts import Account, Accounts, ApiKey
+from tests.exchange.bybit_private import BybitPrivate
 from tests.exchange.faults import Answer
 from tests.exchange.ledger import Asked, Ledger
 from tests.exchange.market import Market, Pair
@@ -177,6 +178,12 @@ class Emulator(LoopbackServer):
             self.come_up()
 
         threading.Thread(target=away, daemon=True).start()
+
+    def restart(self) -> None:
+        """Cut the streams; Bybit's order/realtime forgets every order that is closed by now."""
+        if isinstance(self.private, BybitPrivate):
+            self.private.restarted_ms = self.now_ms()
+        self.streams.disconnect()
 
     def expire_streams(self) -> None:
         """End all subscriptions: Binance says so, Bybit does not."""
