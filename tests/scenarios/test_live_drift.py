@@ -26,6 +26,7 @@ from tests.trading.test_run_bot_live import CLOSE, cycle, live
 from trading import services
 from trading.models import Bot, BotDrift, Fill, Position
 from trading.services import _drift
+from trading.services._bots import halt_bots
 from trading.simulation import run as simulate_run
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +175,18 @@ def test_a_pause_is_said_and_its_closes_are_mismatches() -> None:
 
     assert drift.mismatches == 4
     assert drift.detail[1]["missing"] == "bot"
+    assert notes(drift) == ["Stopped and started again, times: 1. The shadow went on."]
+
+
+def test_an_emergency_stop_is_a_pause_too() -> None:
+    def stop(bot: Bot, at: datetime) -> None:
+        halt_bots(Bot.objects.filter(pk=bot.pk), now=at)
+
+    def start(bot: Bot, at: datetime) -> None:
+        services.start_bot(bot_id=bot.pk, by=None, now=at)
+
+    drift = measured(lived(between={3: stop, 7: start}, away=[3, 4, 5, 6]))
+
     assert notes(drift) == ["Stopped and started again, times: 1. The shadow went on."]
 
 
