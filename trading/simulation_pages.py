@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -14,6 +14,8 @@ from config.pages import whole_number
 from config.refusals import Refusal
 from marketdata import store
 from marketdata.models import Symbol
+from marketdata.symbol_pages import first_timeframe
+from marketdata.timeframes import Timeframe
 from strategies import queries as strategy_queries
 from strategies import registry
 from strategies.forms import ModelForm, params_form
@@ -197,16 +199,27 @@ def _stored(symbol: Any) -> dict[str, Any]:
 
 
 def initial_of(data: Mapping[str, str]) -> dict[str, Any]:
-    """What the form begins with: symbol, timeframe and range of the address, else thirty days."""
-    now = clock.now().replace(second=0, microsecond=0)
+    """What the form begins with: what the address names, else the newest thirty days stored."""
     wanted = data.get("symbol", "")
-    chosen = [one for one in tradable_symbols() if str(one) == wanted] or tradable_symbols()[:1]
+    symbols = list(tradable_symbols())
+    chosen = [one for one in symbols if str(one) == wanted] or symbols[:1]
+    timeframe = _timeframe(data.get("timeframe", ""), chosen)
+    end = clock.now().replace(second=0, microsecond=0)
+    newest = store.latest_open_ms(chosen[0].pk, timeframe) if chosen else None
+    if newest is not None:
+        end = min(end, clock.from_ms(newest + timeframe.ms))
     return {
         "symbols": [one.pk for one in chosen],
-        "timeframe": data.get("timeframe") or "5m",
-        "start": _instant(data, "from_ms") or now.replace(hour=0, minute=0) - timedelta(days=30),
-        "end": _instant(data, "to_ms") or now,
+        "timeframe": timeframe.value,
+        "start": _instant(data, "from_ms") or end - timedelta(days=30),
+        "end": _instant(data, "to_ms") or end,
     }
+
+
+def _timeframe(asked: str, chosen: Sequence[Symbol]) -> Timeframe:
+    if asked in list(Timeframe):
+        return Timeframe(asked)
+    return first_timeframe(chosen[0]) if chosen else Timeframe.M5
 
 
 def _instant(data: Mapping[str, str], name: str) -> datetime | None:

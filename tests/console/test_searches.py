@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,22 @@ def test_a_search_that_is_not_there_says_so(viewer: Client) -> None:
 
     assert response.status_code == 404
     assert "There is no search 999999." in text_of(response)
+
+
+def test_full_pages_of_searches_and_simulations_have_each_id_once(viewer: Client) -> None:
+    search, a, b = carried(start()), finished(), finished()
+    urls = (
+        f"searches/{search.pk}/",
+        f"simulations/{a.pk}/",
+        f"simulations/compare/?a={a.pk}&b={b.pk}",
+    )
+
+    for url in urls:
+        html = body(viewer.get(f"/{url}"))
+        ids = re.findall(r"\sid=\"([^\"]+)\"", html)
+        assert len(re.findall(r"<h1\b", html)) == 1, url
+        assert sorted({name for name in ids if ids.count(name) > 1}) == [], url
+        assert re.findall(r"<[^>]+\s(?:style|on\w+)=", html) == [], url
 
 
 def test_every_try_comes_as_csv(viewer: Client) -> None:

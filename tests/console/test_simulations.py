@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from config import clock
 from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
 from tests.console.pages import body, fragment, is_fragment, text_of
@@ -103,6 +105,18 @@ def test_an_operator_starts_one_from_the_form(operator: Client) -> None:
     assert made.headers["Location"] == f"/simulations/{row.pk}/"
     assert (row.version.params["fast"], row.oos_share, row.fill_at) == (7, 0.4, "same_close")
     assert row.starting_cash == 5000
+
+
+def test_the_form_begins_with_the_newest_days_that_are_stored(operator: Client) -> None:
+    row = start()
+
+    plain = operator.get("/simulations/new/").context["new"].plan.initial
+    asked = operator.get(f"/simulations/new/?timeframe=1h&from_ms={row.from_ms}&to_ms={row.to_ms}")
+
+    assert (plain["timeframe"], clock.to_ms(plain["end"])) == ("5m", row.to_ms)
+    assert plain["end"] - plain["start"] == timedelta(days=30)
+    assert asked.context["new"].plan.initial["timeframe"] == "1h"
+    assert clock.to_ms(asked.context["new"].plan.initial["start"]) == row.from_ms
 
 
 def test_another_strategy_asks_for_its_own_parameters(operator: Client) -> None:
