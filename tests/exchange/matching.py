@@ -18,7 +18,6 @@ from tests.exchange.orders import (
     Order,
     Reason,
     Refusal,
-    Side,
     Status,
     Tif,
     Wanted,
@@ -267,8 +266,3 @@ class Engine:
 
 def _waits(order: Order) -> bool:
     return order.status is Status.UNTRIGGERED
-
-
-def side_of(word: str) -> Side:
-    """BUY of BUY, Buy and buy. Raises ValueError for anything else."""
-    return Side(word.upper())
