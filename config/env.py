@@ -69,6 +69,8 @@ class Env(BaseSettings):
     ticker_stale_s: float = Field(default=15, gt=0)
     binance_market_data_base_url: str = ""
     bybit_market_data_base_url: str = ""
+    binance_base_url: str = ""
+    bybit_base_url: str = ""
     exchange_timeout_s: float = Field(default=10, gt=0, le=120)
     simulated_seed: int = 20260101
 

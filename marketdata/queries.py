@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import QuerySet, Value
@@ -12,7 +13,7 @@ from django.db.models.functions import Concat
 from marketdata import quotes, store
 from marketdata.errors import IndicatorNotStored, SymbolUnknown, TimeframeUnknown
 from marketdata.exchanges.protocol import CandleRow
-from marketdata.models import FeedGap, IndicatorSpec, Symbol
+from marketdata.models import FeedGap, IndicatorSpec, Symbol, Ticker
 from marketdata.timeframes import Timeframe
 from marketdata.validation import missing_ranges
 
@@ -158,6 +159,12 @@ def _late(latest: int, newest: int, timeframe: Timeframe, now_ms: int) -> bool:
     one_behind = latest == newest - timeframe.ms
     arriving = now_ms - (newest + timeframe.ms) <= ARRIVAL_S * 1000
     return not (one_behind and arriving)
+
+
+def last_price(symbol_id: int) -> Decimal | None:
+    """The stored ticker's last price, however old; None if there never was one."""
+    last = Ticker.objects.filter(symbol_id=symbol_id).values_list("last", flat=True).first()
+    return None if last is None else Decimal(repr(last))
 
 
 def feed_age_s(now_ms: int) -> dict[str, float | None]:

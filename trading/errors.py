@@ -114,6 +114,14 @@ class OrderNotOpen(Conflict):
     code = "ORDER_NOT_OPEN"
 
 
+class AccountUnknown(NotFound):
+    code = "ACCOUNT_UNKNOWN"
+
+
+class AccountInvalid(Refusal):
+    code = "ACCOUNT_INVALID"
+
+
 class AccountUnreachable(Unavailable):
     """The exchange didn't tell: no information, which is not the same as nothing."""
 

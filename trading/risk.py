@@ -28,6 +28,11 @@ class Denial(StrEnum):
     MAX_POSITION_REACHED = "max_position_reached"
     CASH_INSUFFICIENT = "cash_insufficient"
     POSITION_INSUFFICIENT = "position_insufficient"
+    ACCOUNT_DISABLED = "account_disabled"
+    LIVE_NOT_GRANTED = "live_not_granted"
+    LIVE_PRICE_UNKNOWN = "live_price_unknown"
+    GRANT_ORDER_EXCEEDED = "grant_order_exceeded"
+    GRANT_EXPOSURE_EXCEEDED = "grant_exposure_exceeded"
 
 
 @dataclass(frozen=True, slots=True)

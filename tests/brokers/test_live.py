@@ -247,26 +247,26 @@ class TestCancel:
 
 
 class TestAccount:
-    def test_executions_have_their_fee_and_its_asset(
+    def test_fills_have_their_fee_and_its_asset(
         self, broker: LiveBroker, emulator: Emulator
     ) -> None:
         since = time.time_ns() // 1_000_000 - 1000
         broker.place(order(kind="MARKET", qty="0.02"))
         broker.place(order("cs-two", kind="MARKET", qty="0.01", buy=False))
-        rows = broker.executions("BTC/USDT", since)
+        rows = broker.fills("BTC/USDT", since)
         assert [row.buy for row in rows] == [True, False]
         assert [row.qty for row in rows] == [D("0.02"), D("0.01")]
         assert [row.fee_asset for row in rows] == ["BTC", "USDT"]
         assert all(row.fee > 0 and not row.maker for row in rows)
 
-    def test_more_executions_than_a_page_come_whole(
+    def test_more_fills_than_a_page_come_whole(
         self, broker: LiveBroker, emulator: Emulator
     ) -> None:
         since = time.time_ns() // 1_000_000 - 1000
         levels = [(D("42000.5") + n, D("0.0005")) for n in range(250)]
         emulator.set_book("BTCUSDT", bids=[(D(42000), D(1))], asks=levels)
         broker.place(order(kind="MARKET", qty="0.1"))
-        rows = broker.executions("BTC/USDT", since)
+        rows = broker.fills("BTC/USDT", since)
         assert len(rows) == 200
         assert len({row.exchange_fill_id for row in rows}) == 200
         assert sum(row.qty for row in rows) == D("0.1")
@@ -306,7 +306,7 @@ class TestAccount:
         with pytest.raises(AccountUnreachable):
             broker.open_orders(NAMES)
         with pytest.raises(AccountUnreachable):
-            broker.executions("BTC/USDT", 0)
+            broker.fills("BTC/USDT", 0)
 
 
 def test_a_key_does_not_show_in_texts(broker: LiveBroker, emulator: Emulator) -> None:

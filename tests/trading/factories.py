@@ -19,8 +19,18 @@ from marketdata.timeframes import Timeframe
 from strategies.models import StrategyVersion
 from tests.strategies.factories import make_version
 from trading import services
-from trading.brokers import Ack, Outcome, Placement
-from trading.models import Bot, Fill, Order, OrderIntent, SystemState
+from trading.brokers import (
+    Ack,
+    Lookup,
+    OrderReport,
+    Outcome,
+    Patience,
+    Placement,
+    Presence,
+    Reference,
+    ReportedFill,
+)
+from trading.models import Bot, ExchangeAccount, Fill, Order, OrderIntent, SystemState
 from trading.order_state import OrderStatus
 from trading.services._orders import open_order
 
@@ -45,6 +55,15 @@ QUICK = {"fast": 2, "slow": 3}
 QUICK_WARMUP = 47
 
 __all__ = ["make_version"]
+
+
+def make_account(
+    name: str = "main", *, exchange: str = "binance", key: str = "k" * 12, secret: str = "s" * 12
+) -> ExchangeAccount:
+    """An account at an exchange with a sealed key."""
+    return services.add_account(
+        name=name, exchange=exchange, key=key, secret=secret, by=make_user("admin"), now=NOW
+    )
 
 
 def make_user(role: str = "operator", name: str = "") -> User:
@@ -255,6 +274,13 @@ def make_position(bot: Bot, qty: str, price: str, *, symbol: Symbol | None = Non
     make_fill(order, qty, price)
 
 
+PRESENCES = {
+    Outcome.ACKED: Presence.FOUND,
+    Outcome.NOT_SENT: Presence.ABSENT,
+    Outcome.UNKNOWN: Presence.UNANSWERED,
+}
+
+
 class FakeBroker:
     """A broker that answers as told and remembers what it was asked."""
 
@@ -275,20 +301,28 @@ class FakeBroker:
         self.found: list[str] = []
         self.canceled: list[str] = []
 
-    def __call__(self, *, paper: bool) -> FakeBroker:
+    patience = Patience()
+
+    def __call__(self, order: Order) -> FakeBroker:
         return self
 
     def place(self, placement: Placement) -> Ack:
         self.placed.append(placement)
         return self._answer("place")
 
-    def find(self, client_order_id: str) -> Ack:
-        self.found.append(client_order_id)
-        return self._answer("find")
+    def find(self, order: Reference) -> Lookup:
+        self.found.append(order.client_order_id)
+        return Lookup(PRESENCES[self._answer("find").outcome])
 
-    def cancel(self, client_order_id: str) -> Ack:
-        self.canceled.append(client_order_id)
+    def cancel(self, order: Reference) -> Ack:
+        self.canceled.append(order.client_order_id)
         return self._answer("cancel")
+
+    def open_orders(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        return []
+
+    def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
+        return []
 
     def _answer(self, call: str) -> Ack:
         answer = self.answers[call]

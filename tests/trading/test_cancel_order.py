@@ -130,7 +130,7 @@ def test_a_new_order_that_is_placed_while_we_cancel_is_asked_for_then() -> None:
     stale = Order.objects.get(pk=order.pk)
     services.submit_order(order_id=order.pk, now=NOW, broker_for=broker)
 
-    canceled = services._orders._cancel(stale, by=None, now=NOW, cause="race", broker_for=broker)
+    canceled = services._orders.cancel_one(stale, by=None, now=NOW, cause="race", broker_for=broker)
 
     assert canceled
     assert broker.canceled == [order.client_order_id]

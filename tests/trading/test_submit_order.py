@@ -11,16 +11,17 @@ from tests.trading.factories import (
     NOW,
     FakeBroker,
     later,
+    make_account,
     make_bot,
     make_fill,
     make_intent,
     make_order,
 )
 from trading import services
-from trading.brokers import Ack, Outcome, broker_for
-from trading.errors import LiveNotGranted
-from trading.models import AuditEvent, Bot, Order, OrderTransition
+from trading.brokers import Ack, Outcome
+from trading.models import AuditEvent, ExchangeAccount, Order, OrderTransition
 from trading.order_state import OrderStatus, TransitionNotAllowed
+from trading.sealing import SealBroken
 from trading.services._orders import LEASE, client_order_id, move, open_order
 
 pytestmark = pytest.mark.django_db
@@ -134,17 +135,17 @@ def test_the_claim_is_on_record_before_the_broker_is_called() -> None:
     assert seen == [S.SUBMITTING]
 
 
-def test_live_trading_is_refused_before_anything_is_claimed() -> None:
-    bot = make_bot()
-    Bot.objects.filter(pk=bot.pk).update(paper_mode=False)
-    order = make_order(bot)
+def test_a_key_that_cannot_be_opened_stops_an_order_before_it_is_claimed() -> None:
+    account = make_account()
+    ExchangeAccount.objects.filter(pk=account.pk).update(sealed_key="v1.k9.AAAA")
+    order = make_order(make_bot())
+    Order.objects.filter(pk=order.pk).update(account=account)
 
-    with pytest.raises(LiveNotGranted):
+    with pytest.raises(SealBroken):
         services.submit_order(order_id=order.pk, now=NOW)
 
     order.refresh_from_db()
     assert order.status == S.NEW
-    assert broker_for(paper=True)
 
 
 def test_a_worker_that_wakes_up_late_changes_nothing() -> None:
@@ -247,7 +248,6 @@ def test_a_claim_without_an_end_is_looked_up_and_never_sent_again() -> None:
         (ACKED, S.OPEN),
         (Ack(Outcome.NOT_SENT), S.NOT_SENT),
         (Ack(Outcome.UNKNOWN), S.UNKNOWN),
-        (Ack(Outcome.ACKED), S.UNKNOWN),
         (TimeoutError(), S.UNKNOWN),
     ],
 )
@@ -267,10 +267,10 @@ def test_one_order_that_fails_does_not_keep_the_sweep_from_the_others() -> None:
     broken, fine = (make_order(bot, status=S.UNKNOWN) for _ in range(2))
 
     class Choosy(FakeBroker):
-        def __call__(self, *, paper: bool) -> FakeBroker:
+        def __call__(self, order: Order) -> FakeBroker:
             if not self.found:
                 self.found.append("first")
-                raise LiveNotGranted("no")
+                raise SealBroken("no")
             return self
 
     assert services.sweep_orders(now=NOW, broker_for=Choosy()) == 1
@@ -283,7 +283,7 @@ def test_one_order_that_fails_does_not_keep_the_sweep_from_the_others() -> None:
 def test_nothing_is_swept_when_nothing_is_left() -> None:
     make_order(make_bot(), status=S.OPEN)
 
-    assert not services._orders.orders_left(now=later(60))
+    assert not services._resolve.orders_left(now=later(60))
     assert services.sweep_orders(now=later(60)) == 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from trading.brokers.outcomes import Failure
 from trading.brokers.protocol import Placement
 from trading.brokers.reading import amount, entries, entry, market_id, signed, whole
-from trading.brokers.reports import Balance, Execution, KeyRights, OrderReport, Reference
+from trading.brokers.reports import Balance, KeyRights, OrderReport, Reference, ReportedFill
 from trading.order_state import OrderStatus as S
 
 METHODS = {
@@ -20,7 +20,7 @@ METHODS = {
     "cancel": "privateDeleteOrder",
     "find": "privateGetOrder",
     "open": "privateGetOpenOrders",
-    "executions": "privateGetMyTrades",
+    "fills": "privateGetMyTrades",
     "balances": "privateGetAccount",
     "rights": "sapiGetAccountApiRestrictions",
     "time": "publicGetTime",
@@ -102,20 +102,20 @@ def open_page(body: Any, symbols: Mapping[str, str]) -> tuple[list[OrderReport],
     return [report(each, symbols.get(each["symbol"], each["symbol"])) for each in entries(body)], ""
 
 
-def executions_query(symbol: str, since_ms: int, cursor: str) -> dict[str, Any]:
+def fills_query(symbol: str, since_ms: int, cursor: str) -> dict[str, Any]:
     """A page of up to 1,000, oldest first, from a time on or from the cursor."""
     query: dict[str, Any] = {"symbol": market_id(symbol), "limit": 1000}
     return {**query, "fromId": cursor} if cursor else {**query, "startTime": since_ms}
 
 
-def executions_page(body: Any, symbol: str) -> tuple[list[Execution], str]:
-    """(executions, cursor of the next page or "")."""
-    rows = [_execution(each, symbol) for each in entries(body)]
+def fills_page(body: Any, symbol: str) -> tuple[list[ReportedFill], str]:
+    """(fills, cursor of the next page or "")."""
+    rows = [_fill(each, symbol) for each in entries(body)]
     return rows, str(int(rows[-1].exchange_fill_id) + 1) if len(rows) == 1000 else ""
 
 
-def _execution(said: Mapping[str, Any], symbol: str) -> Execution:
-    return Execution(
+def _fill(said: Mapping[str, Any], symbol: str) -> ReportedFill:
+    return ReportedFill(
         exchange_fill_id=str(whole(said["id"])),
         exchange_order_id=str(whole(said["orderId"])),
         client_order_id="",

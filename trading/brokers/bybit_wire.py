@@ -12,7 +12,7 @@ from typing import Any
 from trading.brokers.outcomes import Failure
 from trading.brokers.protocol import Placement
 from trading.brokers.reading import amount, entries, entry, market_id, optional, signed, whole
-from trading.brokers.reports import Balance, Execution, KeyRights, OrderReport, Reference
+from trading.brokers.reports import Balance, KeyRights, OrderReport, Reference, ReportedFill
 from trading.order_state import OrderStatus as S
 
 METHODS = {
@@ -21,7 +21,7 @@ METHODS = {
     "find": "privateGetV5OrderRealtime",
     "find_older": "privateGetV5OrderHistory",
     "open": "privateGetV5OrderRealtime",
-    "executions": "privateGetV5ExecutionList",
+    "fills": "privateGetV5ExecutionList",
     "balances": "privateGetV5AccountWalletBalance",
     "rights": "privateGetV5UserQueryApi",
     "time": "publicGetV5MarketTime",
@@ -115,21 +115,21 @@ def open_page(body: Any, symbols: Mapping[str, str]) -> tuple[list[OrderReport],
     return rows, _cursor(body)
 
 
-def executions_query(symbol: str, since_ms: int, cursor: str) -> dict[str, Any]:
+def fills_query(symbol: str, since_ms: int, cursor: str) -> dict[str, Any]:
     """A page of up to 100, newest first."""
     query: dict[str, Any] = {**_SPOT, "symbol": market_id(symbol), "limit": 100}
     query["startTime"] = since_ms
     return {**query, "cursor": cursor} if cursor else query
 
 
-def executions_page(body: Any, symbol: str) -> tuple[list[Execution], str]:
-    """(executions, cursor of the next page or "")."""
-    rows = [_execution(each, symbol) for each in _listed(body) if each.get("execType") == "Trade"]
+def fills_page(body: Any, symbol: str) -> tuple[list[ReportedFill], str]:
+    """(fills, cursor of the next page or "")."""
+    rows = [_fill(each, symbol) for each in _listed(body) if each.get("execType") == "Trade"]
     return rows, _cursor(body)
 
 
-def _execution(said: Mapping[str, Any], symbol: str) -> Execution:
-    return Execution(
+def _fill(said: Mapping[str, Any], symbol: str) -> ReportedFill:
+    return ReportedFill(
         exchange_fill_id=str(said["execId"]),
         exchange_order_id=str(said["orderId"]),
         client_order_id=str(said.get("orderLinkId") or ""),

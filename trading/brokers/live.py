@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 from trading.brokers import binance_wire, bybit_wire
 from trading.brokers.outcomes import Failure, judged
-from trading.brokers.protocol import Ack, Outcome, Placement
+from trading.brokers.protocol import Ack, Outcome, Patience, Placement
 from trading.brokers.reports import (
     Balance,
-    Execution,
     KeyRights,
     Lookup,
     OrderReport,
     Presence,
     Reference,
+    ReportedFill,
 )
 from trading.errors import AccountUnreachable
 
@@ -78,6 +78,8 @@ class LiveBroker:
         recv_window_ms: int = 5_000,
     ) -> None:
         self.exchange = exchange
+        # Both exchanges give up on a request within 10 s after its window.
+        self.patience = Patience(settle_s=recv_window_ms / 1000 + 15, again_s=2, give_up_s=120)
         self._wire = WIRES[exchange]
         self._lock = threading.Lock()  # a ccxt client is not safe for two threads
         self._client = _client(exchange, credentials, timeout_s, recv_window_ms)
@@ -132,12 +134,12 @@ class LiveBroker:
             "open", self._wire.open_query, lambda body: self._wire.open_page(body, symbols)
         )
 
-    def executions(self, symbol: str, since_ms: int) -> list[Execution]:
+    def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
         """Trades of a symbol since a time, oldest first. Raises AccountUnreachable."""
-        rows: list[Execution] = self._pages(
-            "executions",
-            lambda cursor: self._wire.executions_query(symbol, since_ms, cursor),
-            lambda body: self._wire.executions_page(body, symbol),
+        rows: list[ReportedFill] = self._pages(
+            "fills",
+            lambda cursor: self._wire.fills_query(symbol, since_ms, cursor),
+            lambda body: self._wire.fills_page(body, symbol),
         )
         return sorted(rows, key=lambda row: (row.at_ms, row.exchange_fill_id))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from trading.brokers.protocol import Ack, Outcome, Placement
+from collections.abc import Mapping
+
+from trading.brokers.protocol import Ack, Outcome, Patience, Placement
+from trading.brokers.reports import Lookup, OrderReport, Presence, Reference, ReportedFill
 from trading.risk import Denial
 
 
 class PaperBroker:
     """Its book is our own table of orders: what was claimed has arrived."""
+
+    patience = Patience()
 
     def place(self, placement: Placement) -> Ack:
         """Acknowledge, or reject what the exchange's filters forbid."""
@@ -16,13 +21,21 @@ class PaperBroker:
             return Ack(Outcome.REJECTED, code=code)
         return Ack(Outcome.ACKED, exchange_order_id=f"paper-{placement.client_order_id}")
 
-    def find(self, client_order_id: str) -> Ack:
+    def find(self, order: Reference) -> Lookup:
         """A claimed paper order is on the book."""
-        return Ack(Outcome.ACKED, exchange_order_id=f"paper-{client_order_id}")
+        return Lookup(Presence.FOUND)
 
-    def cancel(self, client_order_id: str) -> Ack:
+    def cancel(self, order: Reference) -> Ack:
         """Always in time: the matching runs under the same lock."""
-        return Ack(Outcome.ACKED, exchange_order_id=f"paper-{client_order_id}")
+        return Ack(Outcome.ACKED, exchange_order_id=f"paper-{order.client_order_id}")
+
+    def open_orders(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        """Nobody has to be asked: what works is in our own table."""
+        return []
+
+    def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
+        """The matching books its fills itself."""
+        return []
 
 
 def _refusal(placement: Placement) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from trading.brokers.reports import Lookup, OrderReport, Reference, ReportedFill
 from trading.costs import Filters
 
 
@@ -42,17 +44,36 @@ class Ack:
     code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an order may still turn up after its claim, and how often absence must be told."""
+
+    settle_s: float = 0.0  # until then the request may still be accepted
+    again_s: float = 0.0  # between two answers that it isn't there
+    give_up_s: float = 0.0  # without any answer a person must look; 0 is never
+
+
 class Broker(Protocol):
     """Place once, look up by our own id, cancel. None of them retries."""
+
+    patience: Patience
 
     def place(self, placement: Placement) -> Ack:
         """Hand one order over."""
         ...
 
-    def find(self, client_order_id: str) -> Ack:
-        """What became of an order that has no answer: ACKED, NOT_SENT or still UNKNOWN."""
+    def find(self, order: Reference) -> Lookup:
+        """What became of an order, by our own id."""
         ...
 
-    def cancel(self, client_order_id: str) -> Ack:
-        """Ask to cancel; ACKED when it will fill no more."""
+    def cancel(self, order: Reference) -> Ack:
+        """Ask to cancel; ACKED when it will fill no more, else a look-up tells."""
+        ...
+
+    def open_orders(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        """All working orders of an account, ours and others'. Raises AccountUnreachable."""
+        ...
+
+    def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
+        """Fills of a symbol since a time, oldest first. Raises AccountUnreachable."""
         ...

@@ -1,4 +1,4 @@
-"""What an exchange tells about an account: orders, executions, balances, rights of a key."""
+"""What an exchange tells about an account: orders, fills, balances, rights of a key."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class OrderReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """One trade of an order, with what it cost and in which asset."""
+class ReportedFill:
+    """A fill as its exchange tells it, with the fee and its asset."""
 
     exchange_fill_id: str
     exchange_order_id: str

@@ -1,5 +1,6 @@
 """Nouns of trading, one file per subject."""
 
+from trading.models.accounts import ExchangeAccount, LiveGrant
 from trading.models.audit import AuditEvent, IdempotencyKey
 from trading.models.bots import Bot, DecisionRecord, Job
 from trading.models.orders import Fill, Order, OrderIntent, OrderTransition
@@ -14,11 +15,13 @@ __all__ = [
     "Bot",
     "BotDrift",
     "DecisionRecord",
+    "ExchangeAccount",
     "Fill",
     "HaltRequest",
     "Heartbeat",
     "IdempotencyKey",
     "Job",
+    "LiveGrant",
     "Order",
     "OrderIntent",
     "OrderTransition",

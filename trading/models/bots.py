@@ -30,6 +30,9 @@ class Bot(models.Model):
     symbols = models.ManyToManyField(Symbol, related_name="bots", through="BotSymbol")
     timeframe = models.CharField(max_length=3, choices=TIMEFRAMES)
     paper_mode = models.BooleanField(default=True)
+    account = models.ForeignKey(  # whose money a live bot trades with
+        "trading.ExchangeAccount", models.PROTECT, null=True, related_name="bots"
+    )
     version = models.ForeignKey(StrategyVersion, models.PROTECT, related_name="bots")
     knobs = models.JSONField(default=dict)  # trading.knobs.Knobs
     status = models.CharField(max_length=8, choices=Status, default=Status.STOPPED, db_index=True)
@@ -58,6 +61,12 @@ class Bot(models.Model):
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(paper_mode=True) | models.Q(account__isnull=False),
+                name="live_bot_has_account",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

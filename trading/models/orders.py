@@ -55,6 +55,9 @@ class Order(models.Model):
     intent = models.OneToOneField(OrderIntent, models.PROTECT, related_name="order")
     bot = models.ForeignKey(Bot, models.PROTECT, related_name="orders")
     symbol = models.ForeignKey(Symbol, models.PROTECT, related_name="orders")
+    account = models.ForeignKey(  # where it goes; null is the paper market
+        "trading.ExchangeAccount", models.PROTECT, null=True, related_name="orders"
+    )
     client_order_id = models.CharField(max_length=36, unique=True)
     exchange_order_id = models.CharField(max_length=64, blank=True, db_index=True)
     side = models.CharField(max_length=4, choices=Side)
@@ -69,7 +72,9 @@ class Order(models.Model):
     pending_cancel_at = models.DateTimeField(null=True)
     fence = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)  # of the claim: the request carries this time
+    absent_at = models.DateTimeField(null=True)  # the exchange first said, late enough, it has none
+    asked_cancel_at = models.DateTimeField(null=True)  # the newest request to cancel
     created_at = models.DateTimeField(db_index=True)
     updated_at = models.DateTimeField()
 
@@ -124,7 +129,9 @@ class Fill(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["symbol", "exchange_fill_id"], name="fill_once_per_exchange_id"
+                # Both sides of a trade with oneself have one id.
+                fields=["order", "exchange_fill_id"],
+                name="fill_once_per_exchange_id",
             ),
         ]
         indexes = [models.Index(fields=["bot", "-at"], name="fill_bot_newest")]

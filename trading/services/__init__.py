@@ -1,5 +1,12 @@
 """Every write of trading, as verbs."""
 
+from trading.services._accounts import (
+    add_account,
+    check_account,
+    get_account,
+    reseal_accounts,
+    set_account_enabled,
+)
 from trading.services._artifacts import prune_artifacts
 from trading.services._audit import (
     AuditVerdict,
@@ -24,7 +31,7 @@ from trading.services._drift import measure_drift, measure_drifts, start_drift
 from trading.services._fills import FillReport, apply_fills
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
-from trading.services._orders import cancel_all_orders, cancel_order, submit_order, sweep_orders
+from trading.services._orders import cancel_all_orders, cancel_order, submit_order
 from trading.services._people import (
     create_token,
     create_user,
@@ -35,6 +42,7 @@ from trading.services._people import (
     sync_roles,
     use_token,
 )
+from trading.services._resolve import poll_accounts, sweep_orders
 from trading.services._searches import (
     Aim,
     free_chunks,
@@ -67,6 +75,12 @@ from trading.services._versions import create_version
 from trading.services._walks import walk_strategy
 
 __all__ = [
+    "poll_accounts",
+    "set_account_enabled",
+    "reseal_accounts",
+    "get_account",
+    "check_account",
+    "add_account",
     "Aim",
     "AuditVerdict",
     "FillReport",

@@ -60,16 +60,10 @@ def holding_of(position: Position) -> Holding:
 
 
 def _book(order: Order, bot: Bot, report: FillReport, now: datetime) -> Fill | None:
-    known = Fill.objects.filter(symbol_id=order.symbol_id, exchange_fill_id=report.exchange_fill_id)
+    known = Fill.objects.filter(order=order, exchange_fill_id=report.exchange_fill_id)
     if known.exists():
         return None
-    filled = Filled(
-        buy=order.side == "BUY",
-        qty=report.qty,
-        price=report.price,
-        fee=report.fee,
-        fee_in_base=report.fee_asset == order.symbol.base,
-    )
+    filled = _filled(order, report)
     position = _position(order, now)
     trade = _trade(order, filled, report)
     fill = Fill.objects.create(
@@ -147,18 +141,23 @@ def _update_trade(trade: Trade, position: Position, order: Order, report: FillRe
         return
     trade.status = Trade.Status.CLOSED
     trade.closed_at = report.at
-    trade.pnl = sum((_cash_change(fill, trade) for fill in trade.fills.all()), ZERO)
+    trade.pnl = sum(
+        (_filled(fill.order, fill).cash_change for fill in trade.fills.select_related("order")),
+        ZERO,
+    )
     trade.save(update_fields=["status", "closed_at", "pnl"])
 
 
-def _cash_change(fill: Fill, trade: Trade) -> Decimal:
+def _filled(order: Order, report: FillReport | Fill) -> Filled:
+    """As positions see it: a fee in a third asset is paid by that asset, not by this position."""
+    own = report.fee_asset in (order.symbol.base, order.symbol.quote)
     return Filled(
-        buy=fill.side == "BUY",
-        qty=fill.qty,
-        price=fill.price,
-        fee=fill.fee,
-        fee_in_base=fill.fee_asset == trade.symbol.base,
-    ).cash_change
+        buy=order.side == "BUY",
+        qty=report.qty,
+        price=report.price,
+        fee=report.fee if own else ZERO,
+        fee_in_base=report.fee_asset == order.symbol.base,
+    )
 
 
 def _sum_up(order: Order, fresh: Sequence[Fill], now: datetime) -> None:

@@ -1,7 +1,7 @@
-"""Orders from intent to verdict: claimed before they leave, sent once, looked up after.
+"""Orders on their way out: claimed before they leave, sent once, canceled by asking.
 
 Nothing here sends twice: a crash leaves SUBMITTING behind, no answer leaves UNKNOWN, and
-only a lookup by client order id resolves either.
+`_resolve` finds out what became of either.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
-from trading import brokers, events, order_state
-from trading.brokers import Ack, Broker, Outcome, Placement
+from config import clock
+from trading import events, order_state
+from trading.brokers import Ack, Outcome, Placement, Reference
 from trading.costs import Filters
 from trading.errors import OrderNotOpen, OrderUnknown
-from trading.models import HaltRequest, Order, OrderIntent, OrderTransition
+from trading.models import Order, OrderIntent, OrderTransition
 from trading.order_state import OrderStatus
 from trading.risk import Denial
 from trading.services._audit import record
-from trading.services._gate import claim_denial
+from trading.services._brokers import BrokerFor, broker_for
+from trading.services._gate import claim_denial, grant_denial
 
 log = structlog.get_logger(__name__)
 
 S = OrderStatus
 LEASE = timedelta(seconds=15)  # longer than any single call to a broker may take
-NEW_FOR_S = 1.0  # a NEW order older than this has lost its worker
+ASK_AGAIN = timedelta(seconds=5)  # to cancel, while nothing shows that it was heard
 
-BrokerFor = Callable[..., Broker]
-
+WITH = ("intent", "bot", "symbol", "account")  # what an order is read with
 _VERDICTS = {
     Outcome.ACKED: S.OPEN,
     Outcome.REJECTED: S.REJECTED,
@@ -56,6 +57,7 @@ def open_order(intent: OrderIntent, *, now: datetime) -> Order:
         intent=intent,
         bot_id=intent.bot_id,
         symbol_id=intent.symbol_id,
+        account_id=intent.bot.account_id if not intent.bot.paper_mode else None,
         client_order_id=client_order_id(intent.idempotency_key),
         side=intent.side,
         type=intent.type,
@@ -68,16 +70,14 @@ def open_order(intent: OrderIntent, *, now: datetime) -> Order:
     return order
 
 
-def submit_order(
-    *, order_id: int, now: datetime, broker_for: BrokerFor = brokers.broker_for
-) -> Order:
+def submit_order(*, order_id: int, now: datetime, broker_for: BrokerFor = broker_for) -> Order:
     """Hand one NEW order to its broker, at most once. A second worker finds the claim."""
-    order = Order.objects.select_related("intent", "bot", "symbol").get(pk=order_id)
-    broker = broker_for(paper=order.bot.paper_mode)  # refuses before anything is claimed
+    order = Order.objects.select_related(*WITH).get(pk=order_id)
+    broker = broker_for(order)  # refuses before anything is claimed
     if not _claim(order, now):
         order.refresh_from_db()
         return order
-    return _settle(order, _asked(lambda: broker.place(_placement(order))), now)
+    return settle(order, _asked(lambda: broker.place(_placement(order))), now)
 
 
 def move(order: Order, to: OrderStatus, *, cause: str, now: datetime, **fields: Any) -> bool:
@@ -115,13 +115,13 @@ def cancel_order(
     by: User | None,
     now: datetime,
     cause: str = "requested",
-    broker_for: BrokerFor = brokers.broker_for,
+    broker_for: BrokerFor = broker_for,
 ) -> Order:
     """Ask the broker to cancel. Raises OrderNotOpen when there is nothing to cancel."""
-    order = Order.objects.select_related("bot", "symbol").filter(pk=order_id).first()
+    order = Order.objects.select_related(*WITH).filter(pk=order_id).first()
     if order is None:
         raise OrderUnknown(f"There is no order {order_id}.")
-    if not _cancel(order, by=by, now=now, cause=cause, broker_for=broker_for):
+    if not cancel_one(order, by=by, now=now, cause=cause, broker_for=broker_for):
         raise OrderNotOpen(f"The order is {order.status}.")
     return order
 
@@ -132,55 +132,20 @@ def cancel_all_orders(
     now: datetime,
     cause: str,
     bot_id: int | None = None,
-    broker_for: BrokerFor = brokers.broker_for,
+    broker_for: BrokerFor = broker_for,
 ) -> int:
     """Cancel every order of ours that may still fill; how many were."""
-    mine = Order.objects.select_related("bot", "symbol").filter(
-        status__in={S.NEW, *order_state.WORKING}
-    )
+    mine = Order.objects.select_related(*WITH).filter(status__in={S.NEW, *order_state.WORKING})
     if bot_id is not None:
         mine = mine.filter(bot_id=bot_id)
-    return sum(_cancel(order, by=by, now=now, cause=cause, broker_for=broker_for) for order in mine)
+    return sum(
+        cancel_one(order, by=by, now=now, cause=cause, broker_for=broker_for) for order in mine
+    )
 
 
 def withdraw_order(*, order: Order, cause: str, now: datetime) -> bool:
     """Cancel a working order of a cycle that has read it; False if it has moved meanwhile."""
-    return _cancel(order, by=None, now=now, cause=cause, broker_for=brokers.broker_for)
-
-
-def sweep_orders(*, now: datetime, broker_for: BrokerFor = brokers.broker_for) -> int:
-    """Pick up what a dead worker left: submit NEW, look up what has no answer, cancel what a
-    stop or a person wanted canceled. How many moved; one that fails doesn't keep the others.
-    """
-    moved = 0
-    for order in Order.objects.select_related("bot", "symbol", "intent").filter(_left(now)):
-        try:
-            moved += _sweep(order, now, broker_for)
-        except Exception:
-            log.exception("order.sweep_failed", order_id=order.pk)
-    return moved
-
-
-def orders_left(*, now: datetime) -> bool:
-    """Whether there is anything to sweep."""
-    return Order.objects.filter(_left(now)).exists()
-
-
-def resume_order(
-    order: Order, *, now: datetime, broker_for: BrokerFor = brokers.broker_for
-) -> bool:
-    """Recovery of one order, the same at start and in the sweep."""
-    if order.status == S.NEW:
-        submitted = submit_order(order_id=order.pk, now=now, broker_for=broker_for)
-        return bool(submitted.status != S.NEW)
-    if order.status == S.SUBMITTING and not move(order, S.UNKNOWN, cause="lease_over", now=now):
-        return False
-    broker = broker_for(paper=order.bot.paper_mode)
-    ack = _asked(lambda: broker.find(order.client_order_id))
-    if ack.outcome == Outcome.UNKNOWN:
-        return False
-    _settle(order, ack, now, cause="looked_up")
-    return True
+    return cancel_one(order, by=None, now=now, cause=cause, broker_for=broker_for)
 
 
 def filters_of(order: Order) -> Filters:
@@ -194,7 +159,7 @@ def _claim(order: Order, now: datetime) -> bool:
     with transaction.atomic(durable=True):
         if order.status != S.NEW:
             return False
-        if denial := claim_denial(epoch=order.intent.epoch):
+        if denial := claim_denial(epoch=order.intent.epoch) or grant_denial(order, now=now):
             return _deny(order, denial, now)
         Order.objects.filter(pk=order.pk, status=S.NEW).update(fence=F("fence") + 1)
         order.fence += 1
@@ -226,7 +191,7 @@ def _asked(call: Callable[[], object]) -> Ack:
     return ack
 
 
-def _settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> Order:
+def settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> Order:
     """Write the verdict; a late worker holds an old fence and changes nothing."""
     verdict = _VERDICTS[ack.outcome]
     fields = {"exchange_order_id": ack.exchange_order_id, "reject_code": ack.code[:40]}
@@ -244,38 +209,18 @@ def _settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> O
     return order
 
 
-def _left(now: datetime) -> Q:
-    """Orders that wait for the sweep."""
-    stale = Q(status=S.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
-    lost = Q(status=S.SUBMITTING, lease_until__lt=now) | Q(status=S.UNKNOWN)
-    unwanted = Q(status__in=order_state.WORKING)
-    if not _is_halted():
-        unwanted &= Q(pending_cancel_at__isnull=False)
-    return stale | lost | unwanted
-
-
-def _sweep(order: Order, now: datetime, broker_for: BrokerFor) -> bool:
-    if order.status not in order_state.WORKING:
-        return resume_order(order, now=now, broker_for=broker_for)
-    cause = "emergency_stop" if _is_halted() else "requested"
-    return _cancel(order, by=None, now=now, cause=cause, broker_for=broker_for)
-
-
-def _is_halted() -> bool:
-    return HaltRequest.objects.filter(lifted_at=None).exists()
-
-
-def _cancel(
+def cancel_one(
     order: Order, *, by: User | None, now: datetime, cause: str, broker_for: BrokerFor
 ) -> bool:
-    """Ask, then write it down under the order's lock: a fill that was faster stays a fill."""
+    """Ask, then write it down under the order's lock: a fill that was faster stays a fill.
+
+    Where the answer to the asking is no proof, the order stays as it is until a look-up has it.
+    """
     acked = False
     if order.status in order_state.WORKING:
-        Order.objects.filter(pk=order.pk).update(pending_cancel_at=now)
-        broker = broker_for(paper=order.bot.paper_mode)
-        if _asked(lambda: broker.cancel(order.client_order_id)).outcome != Outcome.ACKED:
+        acked = _ask_cancel(order, now, broker_for)
+        if not acked:
             return False
-        acked = True
     with transaction.atomic():
         order.refresh_from_db(from_queryset=Order.objects.select_for_update())
         may = order.status == S.NEW or (acked and order.status in order_state.WORKING)
@@ -283,8 +228,21 @@ def _cancel(
         if canceled:
             _record(order, "order.canceled", now, by=by, reason=cause)
     if order.status in order_state.WORKING and not acked:  # it was NEW when we looked
-        return _cancel(order, by=by, now=now, cause=cause, broker_for=broker_for)
+        return cancel_one(order, by=by, now=now, cause=cause, broker_for=broker_for)
     return canceled
+
+
+def _ask_cancel(order: Order, now: datetime, broker_for: BrokerFor) -> bool:
+    """Whether the broker proved that it will fill no more; asked again only after a while."""
+    lately = order.asked_cancel_at and order.asked_cancel_at > now - ASK_AGAIN
+    if order.account is not None and lately:
+        return False
+    order.asked_cancel_at = now
+    Order.objects.filter(pk=order.pk).update(
+        pending_cancel_at=order.pending_cancel_at or now, asked_cancel_at=now
+    )
+    broker = broker_for(order)
+    return _asked(lambda: broker.cancel(reference(order))).outcome == Outcome.ACKED
 
 
 def _record(
@@ -315,7 +273,20 @@ def _placement(order: Order) -> Placement:
         qty=order.qty,
         price=order.price,
         filters=filters_of(order),
+        sent_ms=_sent_ms(order),
     )
+
+
+def _sent_ms(order: Order) -> int:
+    """The claim's time by the clock of the account's exchange; 0 on paper."""
+    if order.account is None or order.sent_at is None:
+        return 0
+    return clock.to_ms(order.sent_at) + order.account.offset_ms
+
+
+def reference(order: Order) -> Reference:
+    """What an order can be asked for by."""
+    return Reference(order.client_order_id, order.symbol.name, str(order.type))
 
 
 def _text(value: Decimal) -> str:

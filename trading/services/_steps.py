@@ -22,7 +22,7 @@ from trading.services._execution import (
     size,
     withdraw_overtaken,
 )
-from trading.services._orders import resume_order
+from trading.services._resolve import resume_order
 from trading.services._tape import Step
 
 Action = DecisionRecord.Action

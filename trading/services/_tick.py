@@ -13,7 +13,7 @@ from trading.models import Bot, Heartbeat, Job, Order, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
-from trading.services._orders import orders_left
+from trading.services._resolve import orders_left
 from trading.services._system import beat_heart, finish_emergency_stop
 
 HEAD_EVERY_MIN = 5
@@ -126,7 +126,13 @@ def _waiting_simulations(now: datetime) -> list[int]:
     waiting = rows.filter(
         status=Job.Status.QUEUED, updated_at__lte=now - timedelta(seconds=1)
     ).order_by("pk")
-    return list(waiting.values_list("pk", flat=True)[:SIMULATIONS])
+    found = dict(waiting.values_list("pk", "args"))
+    before = Job.objects.filter(
+        pk__in=[args["after"] for args in found.values() if "after" in args], status__in=_jobs.OPEN
+    )
+    held_up = set(before.values_list("pk", flat=True))
+    ready = [pk for pk, args in found.items() if args.get("after") not in held_up]
+    return ready[:SIMULATIONS]
 
 
 def _waiting_chunks(now: datetime) -> list[int]:

@@ -1,0 +1,48 @@
+"""Which broker an order goes to: the paper market, or the account that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from django.conf import settings
+
+from trading.brokers import Broker, PaperBroker
+from trading.models import ExchangeAccount, Order
+from trading.services._accounts import credentials_of
+
+BrokerFor = Callable[[Order], Broker]
+
+_made: dict[int, tuple[str, Broker]] = {}
+_lock = Lock()
+
+
+def broker_for(order: Order) -> Broker:
+    """The only place that chooses between paper and live. Raises SealBroken."""
+    return PaperBroker() if order.account is None else broker_of(order.account)
+
+
+def broker_of(account: ExchangeAccount) -> Broker:
+    """One client per account and process: it counts the exchange's limits. Raises SealBroken."""
+    with _lock:
+        key, broker = _made.get(account.pk, ("", None))
+        if broker is None or key != account.sealed_secret:
+            broker = _live(account)
+            _made[account.pk] = (account.sealed_secret, broker)
+    return broker
+
+
+def _live(account: ExchangeAccount) -> Broker:
+    from trading.brokers.live import LiveBroker
+
+    env = settings.ENV
+    base_urls = {
+        ExchangeAccount.Exchange.BINANCE: env.binance_base_url,
+        ExchangeAccount.Exchange.BYBIT: env.bybit_base_url,
+    }
+    return LiveBroker(
+        account.exchange,
+        credentials_of(account),
+        base_url=base_urls[ExchangeAccount.Exchange(account.exchange)],
+        timeout_s=env.exchange_timeout_s,
+    )
