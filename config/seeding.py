@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from strategies import registry
 from strategies import services as strategy_services
 from trading import access
 from trading import services as trading_services
-from trading.models import Bot
+from trading.models import Bot, Simulation
 
 Say = Callable[[str], object]
 
@@ -37,6 +37,9 @@ DEMO_BOTS = {
 }
 DEMO_TIMEFRAME = Timeframe.M1
 DEMO_HISTORY = 1_500  # candles: more than the longest warm-up
+# What the demo simulation asks: is a faster average better than what runs?
+DEMO_SIMULATED, DEMO_CANDIDATE = "trend_ema", {"fast": 12, "slow": 40}
+DEMO_RANGE, DEMO_RANGE_TIMEFRAME = timedelta(days=365), Timeframe.H1
 
 
 def seed(*, now: datetime, say: Say) -> None:
@@ -49,6 +52,7 @@ def seed(*, now: datetime, say: Say) -> None:
         _seed_symbols(name, now=now, say=say)
     if settings.ENV.seed_demo and SIMULATED in settings.ENV.exchanges:
         _seed_demo(now=now, say=say)
+        _seed_demo_simulation(now=now, say=say)
 
 
 def first_login_file() -> Path:
@@ -99,6 +103,33 @@ def _seed_demo(*, now: datetime, say: Say) -> None:
     for name, symbols in DEMO_BOTS.items():
         _demo_bot(name, symbols, now=now)
     say(f"  {len(DEMO_BOTS)} demo bots trade on the simulated exchange")
+
+
+def _seed_demo_simulation(*, now: datetime, say: Say) -> None:
+    """A year of candles and a simulation on them, as jobs: the start doesn't wait for them."""
+    if Simulation.objects.exists():
+        return
+    symbol = Symbol.objects.get(exchange=SIMULATED, name="BTC/USDT")
+    to_ms = Timeframe.D1.floor(clock.to_ms(now))
+    from_ms = to_ms - int(DEMO_RANGE.total_seconds() * 1000)
+    timeframe = str(DEMO_RANGE_TIMEFRAME)
+    history = trading_services.start_backfill(
+        symbol=symbol, timeframe=timeframe, from_ms=from_ms, to_ms=to_ms, by=None, now=now
+    )
+    trading_services.simulate_strategy(
+        strategy=DEMO_SIMULATED,
+        asked={
+            "params": DEMO_CANDIDATE,
+            "symbols": [str(symbol)],
+            "timeframe": timeframe,
+            "from_ms": from_ms,
+            "to_ms": to_ms,
+        },
+        by=None,
+        now=now,
+        after=history,
+    )
+    say("  A demo simulation runs once its candles are there")
 
 
 def _demo_bot(strategy: str, symbols: tuple[str, ...], *, now: datetime) -> None:

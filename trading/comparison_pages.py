@@ -14,49 +14,10 @@ from strategies import queries as strategy_queries
 from strategies.queries import ParamChange
 from trading import pictures, queries
 from trading.knobs import Knobs
+from trading.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from trading.models import Simulation
 from trading.tear_sheet import instant
 
-HIGHER_IS_BETTER = frozenset(
-    {
-        "total_return",
-        "annual_return",
-        "cagr",
-        "twr",
-        "mwr",
-        "alpha",
-        "sharpe",
-        "sortino",
-        "calmar",
-        "omega",
-        "recovery",
-        "var_95",
-        "cvar_95",
-        "tail_ratio",
-        "win_days",
-        "win_rate",
-        "profit_factor",
-        "payoff",
-        "expectancy",
-        "sqn",
-        "worst_trade",
-        "composite",
-    }
-)
-LOWER_IS_BETTER = frozenset(
-    {
-        "volatility",
-        "max_drawdown",
-        "avg_drawdown",
-        "longest_drawdown_s",
-        "avg_drawdown_s",
-        "closed_drawdown",
-        "ulcer",
-        "fees",
-        "slippage",
-        "loss_streak",
-    }
-)
 COLOURS = ("RED", "AMBER", "GREEN")
 Report = dict[str, Any]
 Point = Sequence[float]

@@ -188,6 +188,7 @@ def test_the_best_becomes_a_candidate_that_is_simulated_on_the_whole_range() -> 
     ("changes", "field"),
     [
         ({"objective": "luck"}, "objective"),
+        ({"objective": "max_drawdown"}, "objective"),
         ({"space": {"odd": {}}}, "odd"),
         ({"space": {"fast": {"low": 1, "high": 300}}}, "fast"),
         ({"space": {"fast": {"values": ["x"]}}}, "fast"),

@@ -13,7 +13,12 @@ import numpy as np
 from marketdata.bars import Floats
 from trading.metrics import flows as cash_flows
 from trading.metrics import measures
-from trading.metrics.definitions import DEFINITIONS, Definition
+from trading.metrics.definitions import (
+    DEFINITIONS,
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    Definition,
+)
 from trading.metrics.measures import MIN_DAYS, MIN_TRADES, ROUNDING
 from trading.metrics.series import (
     DAY_MS,
@@ -31,6 +36,8 @@ __all__ = [
     "DAYS_PER_YEAR",
     "DAY_MS",
     "DEFINITIONS",
+    "HIGHER_IS_BETTER",
+    "LOWER_IS_BETTER",
     "MIN_DAYS",
     "MIN_TRADES",
     "ROUNDING",

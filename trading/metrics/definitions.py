@@ -95,3 +95,45 @@ _ALL = [
     ),
 ]
 DEFINITIONS = {definition.name: definition for definition in _ALL}
+
+# A search may ask for the most of these; of the rest neither more nor less is better in itself.
+HIGHER_IS_BETTER = frozenset(
+    {
+        "total_return",
+        "annual_return",
+        "cagr",
+        "twr",
+        "mwr",
+        "alpha",
+        "sharpe",
+        "sortino",
+        "calmar",
+        "omega",
+        "recovery",
+        "var_95",
+        "cvar_95",
+        "tail_ratio",
+        "win_days",
+        "win_rate",
+        "profit_factor",
+        "payoff",
+        "expectancy",
+        "sqn",
+        "worst_trade",
+        "composite",
+    }
+)
+LOWER_IS_BETTER = frozenset(
+    {
+        "volatility",
+        "max_drawdown",
+        "avg_drawdown",
+        "longest_drawdown_s",
+        "avg_drawdown_s",
+        "closed_drawdown",
+        "ulcer",
+        "fees",
+        "slippage",
+        "loss_streak",
+    }
+)

@@ -197,8 +197,10 @@ def _space(baseline: StrategyVersion, aim: Aim) -> Space:
 
 def _check(plan: Plan, aim: Aim, wanted: int) -> None:
     wrong: dict[str, object] = {}
-    if aim.objective not in metrics.DEFINITIONS:
-        wrong["objective"] = [f"One of {', '.join(metrics.DEFINITIONS)}."]
+    if aim.objective not in metrics.HIGHER_IS_BETTER:
+        # The most is looked for: of a drawdown that would be the worst.
+        names = [name for name in metrics.DEFINITIONS if name in metrics.HIGHER_IS_BETTER]
+        wrong["objective"] = [f"One of {', '.join(names)}."]
     if not 0 < wanted <= MOST:
         wrong["space"] = [f"{wanted:,} combinations; at most {MOST:,} are tried in one search."]
     if not plan.symbols:

@@ -14,7 +14,7 @@ from marketdata.queries import resolve_symbol, timeframe_of
 from strategies import queries as strategy_queries
 from strategies.errors import VersionUnknown
 from strategies.models import StrategyVersion
-from trading.models import Search, Simulation
+from trading.models import Job, Search, Simulation
 from trading.services._searches import Aim, start_search
 from trading.services._simulations import Plan, start_simulation
 from trading.services._versions import create_version
@@ -24,12 +24,17 @@ _PLANNED = ("from_ms", "to_ms", "knobs", "starting_cash", "fill_at", "oos_share"
 
 
 def simulate_strategy(
-    *, strategy: str, asked: Mapping[str, Any], by: User | None, now: datetime
+    *,
+    strategy: str,
+    asked: Mapping[str, Any],
+    by: User | None,
+    now: datetime,
+    after: Job | None = None,
 ) -> Simulation:
     """Start what is `asked` for: `version` or `params` (a candidate is made of them), else the
     active version; `baseline` a number, None for none, not given for the active version, or
     parameters that become a version; `symbols` by name; `timeframe`, `from_ms`, `to_ms` and what
-    else a Plan has.
+    else a Plan has. It waits for the job `after`, say a download of the candles.
     """
     name = strategy_queries.strategy_called(strategy).name
     plan = Plan(
@@ -40,7 +45,9 @@ def simulate_strategy(
     with transaction.atomic():  # a refusal leaves no candidate behind
         baseline = _baseline(name, asked, by, now)
         version = _version(name, asked, by, now)
-        return start_simulation(version=version, baseline=baseline, plan=plan, by=by, now=now)
+        return start_simulation(
+            version=version, baseline=baseline, plan=plan, by=by, now=now, after=after
+        )
 
 
 def search_strategy(

@@ -73,8 +73,12 @@ def start_simulation(
     plan: Plan,
     by: User | None,
     now: datetime,
+    after: Job | None = None,
 ) -> Simulation:
-    """A job that simulates `version` and judges it. Refuses SimulationInvalid, KnobsInvalid."""
+    """A job that simulates `version` and judges it, not before the job `after` has ended.
+
+    Refuses SimulationInvalid, KnobsInvalid.
+    """
     _check(version, baseline, plan)
     with transaction.atomic():
         job = Job.objects.create(
@@ -88,7 +92,7 @@ def start_simulation(
             created_by=by,
             created_at=now,
         )
-        job.args = {"simulation": simulation.pk}
+        job.args = {"simulation": simulation.pk} | ({"after": after.pk} if after else {})
         job.save(update_fields=["args"])
         record(
             action="simulation.started",
