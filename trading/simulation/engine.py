@@ -111,22 +111,27 @@ def _tape(lanes: Sequence[Lane]) -> Any:
     ends = np.cumsum(sizes)
     starts = ends - sizes
     first = starts + np.array([min(lane.start, len(lane.bars)) for lane in lanes], np.int64)
-    columns = zip(*(lane.bars.columns() for lane in lanes), strict=True)
-    joined = [_joined(list(column)) for column in columns]
-    open_ms, opens, highs, lows, closes, volumes = joined
-    return Tape(first, ends, open_ms, opens, highs, lows, closes, volumes, _targets(lanes))
+    return Tape(first, ends, *_joined([(*lane.bars.columns(), _counting(lane)) for lane in lanes]))
 
 
 def _targets(lanes: Sequence[Lane]) -> Any:
-    return _joined([_counting(lane) for lane in lanes])
+    return _joined([(_counting(lane),) for lane in lanes])[0]
 
 
-def _joined(parts: list[Any]) -> Any:
-    # A copy of a column costs as much as a run. Whether one may write is part of a type, and
-    # each type is compiled apart.
-    joined = parts[0].view() if len(parts) == 1 else np.concatenate(parts)
-    joined.flags.writeable = False
-    return np.ascontiguousarray(joined)
+def _joined(lanes: list[tuple[Any, ...]]) -> list[Any]:
+    """Each column of all lanes, one lane after the other."""
+    if len(lanes) == 1:  # a copy of a column costs as much as a run
+        joined = [np.ascontiguousarray(column).view() for column in lanes[0]]
+    else:
+        # In one piece, because the system gives a large one in large pages, and sooner.
+        rows = np.empty((len(lanes[0]), sum(len(lane[0]) for lane in lanes)))
+        columns = list(zip(*lanes, strict=True))
+        joined = [row.view(parts[0].dtype) for row, parts in zip(rows, columns, strict=True)]
+        for row, parts in zip(joined, columns, strict=True):
+            np.concatenate(parts, out=row)
+    for column in joined:
+        column.flags.writeable = False  # it is part of a type, and each type is compiled apart
+    return joined
 
 
 def _counting(lane: Lane) -> Any:
@@ -247,7 +252,7 @@ def _result(
     return Run(
         open_ms=curve.open_ms,
         equity=curve.equity,
-        fills=Fills(*(np.ascontiguousarray(fills[name]) for name in fills.dtype.names)),
+        fills=Fills(*_columns(fills).values()),
         trades=_trades(fills, states),
         counts=_counts(book, states),
         rules=rules,
@@ -263,19 +268,18 @@ def _trades(fills: Any, states: Any) -> Trades:
     trades = np.empty(len(fills) // 2, TRADE)
     running = np.zeros(len(states), TRADE)
     n = fold_trades(fills, states, np.zeros(len(states), np.int64), running, trades)
-    kept = trades[:n]
-    return Trades(
-        lane=np.ascontiguousarray(kept["lane"]),
-        opened_ms=np.ascontiguousarray(kept["opened_ms"]),
-        closed_ms=np.ascontiguousarray(kept["closed_ms"]),
-        entry_price=np.ascontiguousarray(kept["entry_price"]),
-        exit_price=np.ascontiguousarray(kept["exit_price"]),
-        qty=np.ascontiguousarray(kept["qty"]),
-        pnl=np.ascontiguousarray(kept["pnl"]),
-        fees=np.ascontiguousarray(kept["fees"]),
-        slippage=np.ascontiguousarray(kept["slippage"]),
-        exit_reason=np.ascontiguousarray(kept["why"]),
-    )
+    columns = _columns(trades[:n])
+    return Trades(exit_reason=columns.pop("why"), **columns)
+
+
+def _columns(rows: Any) -> dict[str, Any]:
+    """Records whose fields have 8 bytes each as arrays, copied at once.
+
+    Each operation on many numbers is a point at which threads of a sweep wait for each other.
+    """
+    names = rows.dtype.names
+    flat = np.ascontiguousarray(rows.view(np.int64).reshape(len(rows), len(names)).T)
+    return {name: row.view(rows.dtype[name]) for name, row in zip(names, flat, strict=True)}
 
 
 def _counts(book: Any, states: Any) -> Counts:
