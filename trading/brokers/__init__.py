@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trading.brokers.paper import PaperBroker
-from trading.brokers.protocol import Ack, Broker, Outcome, Patience, Placement
+from trading.brokers.protocol import Ack, AccountBroker, Broker, Outcome, Patience, Placement
 from trading.brokers.reports import (
     Balance,
     KeyRights,
@@ -15,6 +15,7 @@ from trading.brokers.reports import (
 )
 
 __all__ = [
+    "AccountBroker",
     "Ack",
     "Balance",
     "Broker",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from trading.brokers.reports import Lookup, OrderReport, Reference, ReportedFill
+from trading.brokers.reports import Balance, Lookup, OrderReport, Reference, ReportedFill
 from trading.costs import Filters
 
 
@@ -76,4 +76,12 @@ class Broker(Protocol):
 
     def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
         """Fills of a symbol since a time, oldest first. Raises AccountUnreachable."""
+        ...
+
+
+class AccountBroker(Broker, Protocol):
+    """A broker that holds money of ours."""
+
+    def balances(self) -> list[Balance]:
+        """Assets of which there is any. Raises AccountUnreachable."""
         ...

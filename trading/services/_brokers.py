@@ -7,13 +7,14 @@ from threading import Lock
 
 from django.conf import settings
 
-from trading.brokers import Broker, PaperBroker
+from trading.brokers import AccountBroker, Broker, PaperBroker
 from trading.models import ExchangeAccount, Order
 from trading.services._accounts import credentials_of
 
 BrokerFor = Callable[[Order], Broker]
+BrokerOf = Callable[[ExchangeAccount], AccountBroker]
 
-_made: dict[int, tuple[str, Broker]] = {}
+_made: dict[int, tuple[str, AccountBroker]] = {}
 _lock = Lock()
 
 
@@ -22,7 +23,7 @@ def broker_for(order: Order) -> Broker:
     return PaperBroker() if order.account is None else broker_of(order.account)
 
 
-def broker_of(account: ExchangeAccount) -> Broker:
+def broker_of(account: ExchangeAccount) -> AccountBroker:
     """One client per account and process: it counts the exchange's limits. Raises SealBroken."""
     with _lock:
         key, broker = _made.get(account.pk, ("", None))
@@ -32,7 +33,7 @@ def broker_of(account: ExchangeAccount) -> Broker:
     return broker
 
 
-def _live(account: ExchangeAccount) -> Broker:
+def _live(account: ExchangeAccount) -> AccountBroker:
     from trading.brokers.live import LiveBroker
 
     env = settings.ENV

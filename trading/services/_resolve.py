@@ -61,7 +61,7 @@ def resume_order(order: Order, *, now: datetime, broker_for: BrokerFor = broker_
     if order.status == S.SUBMITTING and not move(order, S.UNKNOWN, cause="lease_over", now=now):
         return False
     broker = broker_for(order)
-    found = _looked_up(broker, order)
+    found = look_up(broker, order)
     match found.presence:
         case Presence.FOUND:
             return _adopt(order, found.report, broker, now)
@@ -122,7 +122,8 @@ def _is_halted() -> bool:
     return HaltRequest.objects.filter(lifted_at=None).exists()
 
 
-def _looked_up(broker: Broker, order: Order) -> Lookup:
+def look_up(broker: Broker, order: Order) -> Lookup:
+    """What became of an order; an error is no answer."""
     try:
         return broker.find(reference(order))
     except Exception as error:
@@ -134,7 +135,7 @@ def _adopt(order: Order, report: OrderReport | None, broker: Broker, now: dateti
     known = report.exchange_order_id if report else f"paper-{order.client_order_id}"
     settle(order, Ack(Outcome.ACKED, exchange_order_id=known), now, cause="looked_up")
     if report is not None and order.status in order_state.WORKING:
-        settle_report(order, report, _fills_of(order, report, _told(broker, [order])), now)
+        settle_report(order, report, fills_of(order, report, told_fills(broker, [order])), now)
     return True
 
 
@@ -190,21 +191,22 @@ def _poll(account: ExchangeAccount, now: datetime, broker_for: BrokerFor) -> int
     listed = {report.client_order_id: report for report in broker.open_orders(names)}
     changed = []
     for order in orders:
-        report = listed.get(order.client_order_id) or _looked_up(broker, order).report
-        if report is not None and _differs(order, report):
+        report = listed.get(order.client_order_id) or look_up(broker, order).report
+        if report is not None and differs(order, report):
             changed.append((order, report))
-    fills = _told(broker, [order for order, _ in changed])
+    fills = told_fills(broker, [order for order, _ in changed])
     return sum(
-        settle_report(order, report, _fills_of(order, report, fills), now)
+        settle_report(order, report, fills_of(order, report, fills), now)
         for order, report in changed
     )
 
 
-def _differs(order: Order, report: OrderReport) -> bool:
+def differs(order: Order, report: OrderReport) -> bool:
+    """Whether a working order has moved at its exchange."""
     return report.filled_qty != order.filled_qty or report.status not in order_state.WORKING
 
 
-def _told(broker: Broker, orders: Iterable[Order]) -> list[ReportedFill]:
+def told_fills(broker: Broker, orders: Iterable[Order]) -> list[ReportedFill]:
     """The account's fills in the symbols of these orders, since the first of them was claimed."""
     since: dict[str, int] = defaultdict(lambda: 2**62)
     for order in orders:
@@ -213,17 +215,23 @@ def _told(broker: Broker, orders: Iterable[Order]) -> list[ReportedFill]:
     return [fill for name, from_ms in since.items() for fill in broker.fills(name, from_ms)]
 
 
-def _fills_of(order: Order, report: OrderReport, fills: Iterable[ReportedFill]) -> list[FillReport]:
+def fills_of(order: Order, report: OrderReport, fills: Iterable[ReportedFill]) -> list[FillReport]:
+    """The fills of one order among those of an account."""
     return [
-        FillReport(
-            exchange_fill_id=fill.exchange_fill_id,
-            qty=fill.qty,
-            price=fill.price,
-            fee=fill.fee,
-            fee_asset=fill.fee_asset,
-            maker=fill.maker,
-            at=clock.from_ms(fill.at_ms),
-        )
+        as_report(fill)
         for fill in fills
         if fill.symbol == order.symbol.name and fill.exchange_order_id == report.exchange_order_id
     ]
+
+
+def as_report(fill: ReportedFill) -> FillReport:
+    """A fill as the books take it."""
+    return FillReport(
+        exchange_fill_id=fill.exchange_fill_id,
+        qty=fill.qty,
+        price=fill.price,
+        fee=fill.fee,
+        fee_asset=fill.fee_asset,
+        maker=fill.maker,
+        at=clock.from_ms(fill.at_ms),
+    )
