@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -81,6 +81,16 @@ class Env(BaseSettings):
     trading_paper_starting_equity: Decimal = Field(default=Decimal(10000), gt=0)
     bot_loop_interval_seconds: float = Field(default=5, gt=0, le=3600)
     seed_demo: bool = True
+
+    # Live trading: what a bot must show before it may spend real money
+    trading_live_mode: bool = Field(
+        default=False, validation_alias=AliasChoices("trading_live_mode", "live_trading")
+    )
+    live_paper_days: int = Field(default=14, ge=0)
+    live_paper_trades: int = Field(default=20, ge=0)
+    live_evidence_days: int = Field(default=30, ge=1)
+    live_grant_max_hours: int = Field(default=168, ge=1, le=8760)
+    live_confirm_minutes: int = Field(default=5, ge=1, le=5)
 
     # Risk limits a new bot starts with; fractions of equity unless said otherwise
     risk_max_exposure: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)

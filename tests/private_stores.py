@@ -27,6 +27,7 @@ def prepare_environment() -> None:
     for name in Env.model_fields:
         os.environ.pop(name.upper(), None)
 
+    os.environ["TRADING_LIVE_MODE"] = "true"  # tests of the switch itself turn it off
     state_dir = Path(tempfile.mkdtemp(prefix="countersign-test-"))
     (state_dir / "static").mkdir()  # whitenoise warns when there is none
     atexit.register(shutil.rmtree, state_dir, ignore_errors=True)

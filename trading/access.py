@@ -11,6 +11,7 @@ from rest_framework.request import Request
 VIEW = "trading.view_console"
 OPERATE = "trading.operate_bots"
 STOP = "trading.emergency_stop"
+APPROVE_LIVE = "trading.approve_live"
 ADMINISTER = "trading.administer"
 
 VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
@@ -28,6 +29,7 @@ ROLE_PERMISSIONS: dict[str, tuple[str, ...]] = {
         VIEW,
         OPERATE,
         STOP,
+        APPROVE_LIVE,
         ADMINISTER,
         "marketdata.operate_marketdata",
         "strategies.operate_strategies",
@@ -58,6 +60,10 @@ class MayOperate(MayView):
 
 class MayStop(MayView):
     permission = STOP
+
+
+class MayApproveLive(MayView):
+    permission = APPROVE_LIVE
 
 
 class MayAdminister(MayView):

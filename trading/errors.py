@@ -114,6 +114,78 @@ class OrderNotOpen(Conflict):
     code = "ORDER_NOT_OPEN"
 
 
+class LiveModeOff(Refusal):
+    """The setting TRADING_LIVE_MODE is off: nothing live is granted or sent."""
+
+    code = "LIVE_MODE_OFF"
+
+
+class GatesClosed(Conflict):
+    """`fields["reasons"]` says what is missing, `fields["gates"]` names the gates."""
+
+    code = "LIVE_GATES_CLOSED"
+
+
+class GrantUnknown(NotFound):
+    code = "GRANT_UNKNOWN"
+
+
+class GrantInvalid(Refusal):
+    code = "GRANT_INVALID"
+
+
+class GrantNotOpen(Conflict):
+    """It was approved, revoked or has expired: there is nothing to decide."""
+
+    code = "GRANT_NOT_OPEN"
+
+
+class GrantChanged(Conflict):
+    """What was asked for is not what the bot is now."""
+
+    code = "GRANT_CHANGED"
+
+
+class OwnGrant(Refusal):
+    """Who asks doesn't approve."""
+
+    code = "OWN_GRANT"
+    status = 403
+
+
+class StepUpRequired(Refusal):
+    """The person must prove who it is again: the last time was too long ago, or never."""
+
+    code = "STEP_UP_REQUIRED"
+    status = 403
+
+
+class BotNotFlat(Conflict):
+    """It runs, holds a position or has an order that may still fill."""
+
+    code = "BOT_NOT_FLAT"
+
+
+class BotIsLive(Conflict):
+    code = "BOT_IS_LIVE"
+
+
+class BotIsPaper(Conflict):
+    code = "BOT_IS_PAPER"
+
+
+class AccountInUse(Conflict):
+    """Live orders or live bots still need it."""
+
+    code = "ACCOUNT_IN_USE"
+
+
+class AccountKeyBroken(Conflict):
+    """What lies in the database can't be opened; replace the key."""
+
+    code = "ACCOUNT_KEY_BROKEN"
+
+
 class AccountUnknown(NotFound):
     code = "ACCOUNT_UNKNOWN"
 

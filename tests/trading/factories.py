@@ -60,10 +60,23 @@ __all__ = ["make_version"]
 def make_account(
     name: str = "main", *, exchange: str = "binance", key: str = "k" * 12, secret: str = "s" * 12
 ) -> ExchangeAccount:
-    """An account at an exchange with a sealed key."""
-    return services.add_account(
+    """An account at an exchange with a sealed key that was checked, and wide limits."""
+    account = services.add_account(
         name=name, exchange=exchange, key=key, secret=secret, by=make_user("admin"), now=NOW
     )
+    now = clock.now()
+    ExchangeAccount.objects.filter(pk=account.pk).update(
+        symbols=["BTC/USDT", "ETH/USDT", "BNB/USDT"],
+        max_order=Decimal(10**6),
+        max_exposure=Decimal(10**6),
+        may_trade=True,
+        may_withdraw=False,
+        ip_bound=False,
+        checked_at=now,
+        clock_at=now,
+    )
+    account.refresh_from_db()
+    return account
 
 
 def make_user(role: str = "operator", name: str = "") -> User:

@@ -28,6 +28,7 @@ class SystemState(models.Model):
             ("view_console", "Look at the console"),
             ("operate_bots", "Start, stop and change bots, place paper orders"),
             ("emergency_stop", "Stop everything"),
+            ("approve_live", "Let a bot trade with real money, when somebody else asked for it"),
             ("administer", "Resume after an emergency stop, verify the audit log"),
         ]
 

@@ -6,15 +6,25 @@ from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 
 from marketdata import queries as marketdata_queries
-from trading.models import HaltRequest, LiveGrant, Order, Position, SystemState
+from trading.models import (
+    ExchangeAccount,
+    HaltRequest,
+    LiveGrant,
+    Order,
+    Position,
+    SystemState,
+)
 from trading.order_state import LIVE
 from trading.risk import Denial
 
 State = SystemState.State
 UNKNOWN = Decimal("Infinity")
+CLOCK_OFF_MS = 1_000
 _STATE = "SELECT state, epoch FROM trading_systemstate WHERE id = 1"
 _STATE_SHARED = f"{_STATE} FOR SHARE"
 
@@ -37,23 +47,35 @@ def claim_denial(*, epoch: int) -> Denial | None:
 
 
 def grant_denial(order: Order, *, now: datetime) -> Denial | None:
-    """Why a live order may not leave: its account is off, or no standing grant covers it.
+    """Why a live order may not leave: live mode or its account is off, its key, the clock or the
+    account's limits forbid it, or no standing grant covers it.
 
-    Sales need no grant: what was bought under one must be sellable after it. Paper needs none.
+    Sales need no more than live mode and the account: what was bought must be sellable. Paper
+    needs nothing. Call inside the claiming transaction: account and grant are locked until it
+    ends, so what is revoked, disabled or capped meanwhile waits for it or is seen.
     """
-    if order.account is None:
+    if order.account_id is None:
         return None
-    if not order.account.enabled:
+    if not settings.ENV.trading_live_mode:
+        return Denial.LIVE_MODE_OFF
+    account = ExchangeAccount.objects.select_for_update().get(pk=order.account_id)
+    if not account.enabled:
         return Denial.ACCOUNT_DISABLED
     if order.side == "SELL":
         return None
-    grant = standing_grant(bot_id=order.bot_id, account_id=order.account.pk, now=now)
-    return Denial.LIVE_NOT_GRANTED if grant is None else _beyond(grant, order)
+    refused = _account_denial(account, order.symbol.name)
+    if refused:
+        return refused
+    grant = standing_grant(bot_id=order.bot_id, account_id=account.pk, now=now, lock=True)
+    return Denial.LIVE_NOT_GRANTED if grant is None else _beyond(grant, account, order)
 
 
-def standing_grant(*, bot_id: int, account_id: int, now: datetime) -> LiveGrant | None:
+def standing_grant(
+    *, bot_id: int, account_id: int, now: datetime, lock: bool = False
+) -> LiveGrant | None:
     """The newest grant that was approved, is not revoked and has not expired."""
-    return LiveGrant.objects.filter(
+    rows = LiveGrant.objects.select_for_update(of=("self",)) if lock else LiveGrant.objects.all()
+    return rows.filter(
         bot_id=bot_id,
         account_id=account_id,
         approved_at__lte=now,
@@ -62,30 +84,43 @@ def standing_grant(*, bot_id: int, account_id: int, now: datetime) -> LiveGrant 
     ).first()
 
 
-def _beyond(grant: LiveGrant, order: Order) -> Denial | None:
+def _account_denial(account: ExchangeAccount, symbol: str) -> Denial | None:
+    if account.key_problem:
+        return Denial.KEY_NOT_ALLOWED
+    if abs(account.offset_ms) > CLOCK_OFF_MS:
+        return Denial.CLOCK_OFF
+    return None if symbol in account.symbols else Denial.SYMBOL_NOT_ALLOWED
+
+
+def _beyond(grant: LiveGrant, account: ExchangeAccount, order: Order) -> Denial | None:
     price = order.price or marketdata_queries.last_price(order.symbol_id)
     if price is None:
         return Denial.LIVE_PRICE_UNKNOWN
     value = order.qty * price
+    if value > account.max_order:
+        return Denial.ACCOUNT_ORDER_EXCEEDED
     if value > grant.max_order:
         return Denial.GRANT_ORDER_EXCEEDED
-    if value + _exposure(order) > grant.max_exposure:
+    buys = Order.objects.filter(side="BUY", status__in=LIVE).exclude(pk=order.pk)
+    held = Position.objects.filter(bot_id=order.bot_id)
+    if value + _exposure(held, buys.filter(bot_id=order.bot_id)) > grant.max_exposure:
         return Denial.GRANT_EXPOSURE_EXCEEDED
+    held = Position.objects.filter(bot__account=account, bot__paper_mode=False)
+    if value + _exposure(held, buys.filter(account=account)) > account.max_exposure:
+        return Denial.ACCOUNT_EXPOSURE_EXCEEDED
     return None
 
 
-def _exposure(order: Order) -> Decimal:
-    """Value of the bot's positions and of its other buys that may still fill.
+def _exposure(held: QuerySet[Position], buys: QuerySet[Order]) -> Decimal:
+    """Value of positions and of buys that may still fill.
 
     Without a price for one of them nothing is small enough.
     """
-    held = Position.objects.filter(bot_id=order.bot_id)
-    buys = Order.objects.filter(bot_id=order.bot_id, side="BUY", status__in=LIVE)
     quantities: dict[int, Decimal] = defaultdict(Decimal)
     for symbol_id, qty in held.values_list("symbol_id", "qty"):
         quantities[symbol_id] += qty
-    for other in buys.exclude(pk=order.pk):
-        quantities[other.symbol_id] += other.qty - other.filled_qty
+    for symbol_id, qty, filled in buys.values_list("symbol_id", "qty", "filled_qty"):
+        quantities[symbol_id] += qty - filled
     prices = {pk: marketdata_queries.last_price(pk) for pk, qty in quantities.items() if qty}
     values = (quantities[pk] * (UNKNOWN if at is None else at) for pk, at in prices.items())
     return sum(values, Decimal(0))
