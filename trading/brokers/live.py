@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from trading.brokers import binance_wire, bybit_wire
@@ -156,6 +156,13 @@ class LiveBroker:
         """The exchange's clock. Raises AccountUnreachable."""
         return int(self._told("time", {}, self._wire.time_ms))
 
+    def _clean(self, failure: Failure) -> Failure:
+        """An answer may repeat what was sent: neither key nor secret goes any further."""
+        code, text = failure.code, failure.text
+        for word in (self._client.apiKey, self._client.secret):
+            code, text = code.replace(word, "***"), text.replace(word, "***")
+        return replace(failure, code=code, text=text)
+
     def _pages(
         self,
         method: str,
@@ -190,7 +197,7 @@ class LiveBroker:
             try:
                 return getattr(client, self._wire.METHODS[method])(dict(query))
             except Exception as error:  # what it raises proves nothing; what was seen may
-                return Refused(_failure(client.seen, self._wire, error))
+                return Refused(self._clean(_failure(client.seen, self._wire, error)))
             finally:
                 client.sent_ms = 0
 

@@ -1,11 +1,15 @@
 """Every write of trading, as verbs."""
 
+from trading.services._account_checks import check_account, watch_clocks
 from trading.services._accounts import (
     add_account,
-    check_account,
     get_account,
+    remove_account,
+    replace_key,
     reseal_accounts,
     set_account_enabled,
+    set_account_limits,
+    update_account,
 )
 from trading.services._artifacts import prune_artifacts
 from trading.services._audit import (
@@ -24,11 +28,13 @@ from trading.services._bots import (
     stop_bot,
     update_bot,
 )
+from trading.services._confirm import check_confirmed, confirm_person, confirmed_until
 from trading.services._cross_validation import cross_validate_strategy
 from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import retry_dead_letter
 from trading.services._drift import measure_drift, measure_drifts, start_drift
 from trading.services._fills import FillReport, apply_fills
+from trading.services._incidents import acknowledge_incident
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
 from trading.services._orders import cancel_all_orders, cancel_order, submit_order
@@ -41,6 +47,11 @@ from trading.services._people import (
     revoke_token,
     sync_roles,
     use_token,
+)
+from trading.services._reconcile import (
+    reconcile_account,
+    reconcile_due,
+    request_reconciliation,
 )
 from trading.services._resolve import poll_accounts, sweep_orders
 from trading.services._searches import (
@@ -75,11 +86,23 @@ from trading.services._versions import create_version
 from trading.services._walks import walk_strategy
 
 __all__ = [
+    "acknowledge_incident",
+    "reconcile_account",
+    "reconcile_due",
+    "request_reconciliation",
     "poll_accounts",
     "set_account_enabled",
     "reseal_accounts",
     "get_account",
     "check_account",
+    "watch_clocks",
+    "remove_account",
+    "replace_key",
+    "set_account_limits",
+    "update_account",
+    "check_confirmed",
+    "confirm_person",
+    "confirmed_until",
     "add_account",
     "Aim",
     "AuditVerdict",

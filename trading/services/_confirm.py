@@ -1,0 +1,40 @@
+"""That a person proved again who it is, lately, in this session or with this token."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from trading.errors import StepUpRequired
+from trading.models import Confirmation
+from trading.services._audit import record
+
+
+def confirm_person(*, user: User, via: str, now: datetime) -> datetime:
+    """The password was right just now; until when that counts."""
+    with transaction.atomic():
+        Confirmation.objects.update_or_create(user=user, via=via, defaults={"at": now})
+        record(action="user.confirmed", subject=f"user:{user.pk}", by=user, now=now)
+    return now + _counts_for()
+
+
+def check_confirmed(*, user: User, via: str, now: datetime) -> None:
+    """Refuses StepUpRequired unless the password was given by the same way minutes ago."""
+    if confirmed_until(user=user, via=via, now=now) is None:
+        minutes = settings.ENV.live_confirm_minutes
+        raise StepUpRequired(f"Give your password again: it counts for {minutes} minutes.")
+
+
+def confirmed_until(*, user: User, via: str, now: datetime) -> datetime | None:
+    """Until when the last proof counts; None if it doesn't any more, or is from the future."""
+    row = Confirmation.objects.filter(
+        user=user, via=via, at__gt=now - _counts_for(), at__lte=now
+    ).first()
+    return row.at + _counts_for() if via and row else None
+
+
+def _counts_for() -> timedelta:
+    return timedelta(minutes=settings.ENV.live_confirm_minutes)
