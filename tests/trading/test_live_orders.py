@@ -32,6 +32,7 @@ from trading.models import (
     Position,
 )
 from trading.order_state import OrderStatus as S
+from trading.services import _resolve
 from trading.services._orders import open_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -255,6 +256,32 @@ class TestFills:
         desk.emulator.expire(order.client_order_id)
         desk.sweep(3)
         assert now_at(order).status in (S.EXPIRED, S.CANCELED)
+
+    def test_an_order_that_is_refused_after_a_partial_fill_keeps_the_fill(self, desk: Desk) -> None:
+        order = desk.submit(desk.order())
+        desk.emulator.fill(order.client_order_id, "0.004")
+        desk.sweep(3)
+        desk.emulator.reject(order.client_order_id)
+        desk.sweep(6)
+        order = now_at(order)
+        assert (order.status, order.filled_qty) == (S.CANCELED, D("0.004"))
+
+    def test_an_order_that_can_not_be_booked_does_not_keep_the_others(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bad, good = desk.submit(desk.order()), desk.submit(desk.order())
+        for each in (bad, good):
+            desk.emulator.fill(each.client_order_id)
+        real = _resolve.apply_fills
+
+        def fussy(*, order: Order, **given: Any) -> Any:
+            if order.pk == bad.pk:
+                raise ArithmeticError
+            return real(order=order, **given)
+
+        monkeypatch.setattr(_resolve, "apply_fills", fussy)
+        desk.sweep(3)
+        assert (now_at(bad).status, now_at(good).status) == (S.OPEN, S.FILLED)
 
     def test_an_account_that_does_not_answer_changes_nothing(self, desk: Desk) -> None:
         order = desk.submit(desk.order())

@@ -23,6 +23,7 @@ from trading.order_state import OrderStatus
 from trading.services._brokers import BrokerFor, broker_for
 from trading.services._fills import FillReport, apply_fills
 from trading.services._orders import WITH, cancel_one, move, reference, settle, submit_order
+from trading.services._reachability import was_not_reached, was_reached
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,9 @@ def poll_accounts(*, now: datetime, broker_for: BrokerFor = broker_for) -> int:
             continue  # another worker asks
         try:
             moved += _poll(account, now, broker_for)
+            was_reached(account, now=now)
         except AccountUnreachable as error:
+            was_not_reached(account, now=now)
             log.warning("account.unreachable", account_id=account.pk, error=str(error))
         except Exception:
             log.exception("account.poll_failed", account_id=account.pk)
@@ -97,7 +100,10 @@ def settle_report(
         order.refresh_from_db()
     ended = report.status in ENDED and order.status in order_state.WORKING
     if ended and order.filled_qty == report.filled_qty:
-        move(order, report.status, cause="reported", now=now, pending_cancel_at=None)
+        # What was refused after it had begun to fill is canceled: a part of it stands.
+        refused = report.status == S.REJECTED and order.filled_qty
+        end = S.CANCELED if refused else report.status
+        move(order, end, cause="reported", now=now, pending_cancel_at=None)
     return (order.status, order.filled_qty) != before
 
 
@@ -195,10 +201,18 @@ def _poll(account: ExchangeAccount, now: datetime, broker_for: BrokerFor) -> int
         if report is not None and differs(order, report):
             changed.append((order, report))
     fills = told_fills(broker, [order for order, _ in changed])
-    return sum(
-        settle_report(order, report, fills_of(order, report, fills), now)
-        for order, report in changed
-    )
+    return sum(_settled(order, report, fills, now) for order, report in changed)
+
+
+def _settled(
+    order: Order, report: OrderReport, fills: Iterable[ReportedFill], now: datetime
+) -> bool:
+    """One order of many: what can't be booked doesn't keep the others."""
+    try:
+        return settle_report(order, report, fills_of(order, report, fills), now)
+    except Exception:
+        log.exception("order.settle_failed", order_id=order.pk)
+        return False
 
 
 def differs(order: Order, report: OrderReport) -> bool:
