@@ -176,12 +176,12 @@ class Run:
     @property
     def exposure(self) -> Floats:
         """Fraction of equity in positions at each close."""
-        return np.divide(
-            self.positions_value,
-            self.equity,
-            out=np.zeros_like(self.equity),
-            where=self.equity > 0,
-        )
+        exposure = self.cash  # made anew each time, and used up here: a long run's arrays are large
+        solvent = self.equity > 0
+        np.subtract(self.equity, exposure, out=exposure)
+        np.divide(exposure, self.equity, out=exposure, where=solvent)
+        exposure[~solvent] = 0.0
+        return exposure
 
     def fill_rows(self) -> list[FillRow]:
         """The fills as exact decimals, oldest first."""
