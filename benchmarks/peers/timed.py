@@ -63,15 +63,17 @@ def report(
     """Time `run`, which gives closed trades and final equity; `warm`: once before, uncounted."""
     if warm:
         run()
-    seconds = []
+    seconds, cpu = [], []
     for _ in range(asked.repeat):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         trades, equity = run()
+        cpu.append(time.process_time() - used)
         seconds.append(time.perf_counter() - started)
     answer = {
         "version": version(package),
         "bars": asked.bars,
         "seconds": seconds,
+        "cpu": cpu,
         "trades": int(trades),
         "equity": float(equity),
         "peak_mb": _peak_mb(),
