@@ -200,6 +200,20 @@ class AccountUnreachable(Unavailable):
     code = "ACCOUNT_UNREACHABLE"
 
 
+class IncidentUnknown(NotFound):
+    code = "INCIDENT_UNKNOWN"
+
+
+class IncidentNotOpen(Conflict):
+    code = "INCIDENT_NOT_OPEN"
+
+
+class IncidentUnconfirmed(Conflict):
+    """Seen once only: it may be gone by the next cycle."""
+
+    code = "INCIDENT_UNCONFIRMED"
+
+
 class JobUnknown(NotFound):
     code = "JOB_UNKNOWN"
 

@@ -50,6 +50,12 @@ class OrderChanged(TypedDict):
     ts: str
 
 
+class ReconciliationChanged(TypedDict):
+    account_id: int
+    incident_id: int | None
+    ts: str
+
+
 class DecisionMade(TypedDict):
     bot_id: int
     symbol_id: int
@@ -116,6 +122,13 @@ def order_changed(order: Order, *, now: datetime) -> None:
         OrderChanged(
             order_id=order.pk, bot_id=order.bot_id, status=str(order.status), ts=now.isoformat()
         ),
+    )
+
+
+def reconciliation_changed(*, account_id: int, incident_id: int | None, now: datetime) -> None:
+    _send(
+        "reconciliation.changed",
+        ReconciliationChanged(account_id=account_id, incident_id=incident_id, ts=now.isoformat()),
     )
 
 

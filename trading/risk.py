@@ -35,6 +35,7 @@ class Denial(StrEnum):
     SYMBOL_NOT_ALLOWED = "symbol_not_allowed"
     ACCOUNT_ORDER_EXCEEDED = "account_order_exceeded"
     ACCOUNT_EXPOSURE_EXCEEDED = "account_exposure_exceeded"
+    SYMBOL_BLOCKED = "symbol_blocked"
     LIVE_NOT_GRANTED = "live_not_granted"
     LIVE_PRICE_UNKNOWN = "live_price_unknown"
     GRANT_ORDER_EXCEEDED = "grant_order_exceeded"

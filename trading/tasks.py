@@ -60,6 +60,11 @@ def sweep_orders(**_: Any) -> None:
 
 
 @shared_task
+def reconcile_account(*, account_id: int, **_: Any) -> None:
+    services.reconcile_account(account_id=account_id, now=clock.now())
+
+
+@shared_task
 def thin_snapshots(**_: Any) -> None:
     services.thin_snapshots(now=clock.now())
 
@@ -86,6 +91,8 @@ def send_hints(hints: services.Hints) -> None:
         run_simulation.apply_async(kwargs={"job_id": job_id}, expires=2)
     for search_id in hints.searches:
         run_search.apply_async(kwargs={"search_id": search_id}, expires=2)
+    for account_id in hints.accounts:
+        reconcile_account.apply_async(kwargs={"account_id": account_id}, expires=2)
     if hints.indicators:
         refresh_stale_indicators.apply_async(expires=2)
     if hints.sweep:

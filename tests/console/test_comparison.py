@@ -11,7 +11,8 @@ from django.test import Client
 from tests.console.pages import body, text_of
 from tests.trading.simulating import finished, start
 from trading import metrics
-from trading.comparison_pages import HIGHER_IS_BETTER, LOWER_IS_BETTER, better_of
+from trading.comparison_pages import better_of
+from trading.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from trading.templatetags.words import significant
 
 

@@ -16,7 +16,7 @@ from tests.trading.factories import (
     make_user,
 )
 from trading import services
-from trading.brokers import Ack, Outcome
+from trading.brokers import Ack, Outcome, Reference
 from trading.errors import OrderNotOpen, OrderUnknown
 from trading.models import AuditEvent, Order
 from trading.order_state import OrderStatus
@@ -97,12 +97,12 @@ def test_the_sweep_asks_again_for_a_cancel_without_an_answer() -> None:
 
 
 def test_a_fill_that_overtakes_the_cancel_stays_a_fill() -> None:
-    order = make_order(make_bot(), status=S.OPEN, qty="1")
+    order = working = make_order(make_bot(), status=S.OPEN, qty="1")
 
     class Filling(FakeBroker):
-        def cancel(self, client_order_id: str) -> Ack:
-            make_fill(order, "1", "100")
-            return super().cancel(client_order_id)
+        def cancel(self, order: Reference) -> Ack:
+            make_fill(working, "1", "100")
+            return super().cancel(order)
 
     with pytest.raises(OrderNotOpen, match="FILLED"):
         cancel(order, Filling())
@@ -113,12 +113,12 @@ def test_a_fill_that_overtakes_the_cancel_stays_a_fill() -> None:
 
 
 def test_a_partial_fill_during_the_cancel_does_not_save_the_rest() -> None:
-    order = make_order(make_bot(), status=S.OPEN, qty="2")
+    order = working = make_order(make_bot(), status=S.OPEN, qty="2")
 
     class Filling(FakeBroker):
-        def cancel(self, client_order_id: str) -> Ack:
-            make_fill(order, "1", "100")
-            return super().cancel(client_order_id)
+        def cancel(self, order: Reference) -> Ack:
+            make_fill(working, "1", "100")
+            return super().cancel(order)
 
     canceled = cancel(order, Filling())
 
@@ -156,11 +156,11 @@ def test_one_broker_error_does_not_keep_the_other_orders_alive() -> None:
     orders = [make_order(bot, status=S.OPEN) for _ in range(3)]
 
     class Shaky(FakeBroker):
-        def cancel(self, client_order_id: str) -> Ack:
+        def cancel(self, order: Reference) -> Ack:
             if len(self.canceled) == 1:
-                self.canceled.append(client_order_id)
+                self.canceled.append(order.client_order_id)
                 raise TimeoutError
-            return super().cancel(client_order_id)
+            return super().cancel(order)
 
     assert services.cancel_all_orders(by=None, now=NOW, cause="test", broker_for=Shaky()) == 2
 

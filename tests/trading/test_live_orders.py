@@ -33,6 +33,7 @@ from trading.models import (
 )
 from trading.order_state import OrderStatus as S
 from trading.services import _resolve
+from trading.services._fills import apply_fills
 from trading.services._orders import open_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -272,7 +273,7 @@ class TestFills:
         bad, good = desk.submit(desk.order()), desk.submit(desk.order())
         for each in (bad, good):
             desk.emulator.fill(each.client_order_id)
-        real = _resolve.apply_fills
+        real = apply_fills
 
         def fussy(*, order: Order, **given: Any) -> Any:
             if order.pk == bad.pk:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trading.brokers.paper import PaperBroker
-from trading.brokers.protocol import Ack, AccountBroker, Broker, Outcome, Patience, Placement
+from trading.brokers.protocol import AccountBroker, Ack, Broker, Outcome, Patience, Placement
 from trading.brokers.reports import (
     Balance,
     KeyRights,

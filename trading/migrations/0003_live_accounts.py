@@ -7,119 +7,182 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('marketdata', '0004_fill_candle_revisions'),
-        ('strategies', '0001_initial'),
-        ('trading', '0002_simulations'),
+        ("marketdata", "0004_fill_candle_revisions"),
+        ("strategies", "0001_initial"),
+        ("trading", "0002_simulations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ExchangeAccount',
+            name="ExchangeAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, unique=True)),
-                ('exchange', models.CharField(choices=[('binance', 'Binance'), ('bybit', 'Bybit')], max_length=10)),
-                ('enabled', models.BooleanField(default=True)),
-                ('key_hint', models.CharField(max_length=8)),
-                ('sealed_key', models.TextField()),
-                ('sealed_secret', models.TextField()),
-                ('may_trade', models.BooleanField(null=True)),
-                ('may_withdraw', models.BooleanField(null=True)),
-                ('ip_bound', models.BooleanField(null=True)),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('offset_ms', models.BigIntegerField(default=0)),
-                ('clock_at', models.DateTimeField(null=True)),
-                ('polled_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=40, unique=True)),
+                (
+                    "exchange",
+                    models.CharField(
+                        choices=[("binance", "Binance"), ("bybit", "Bybit")], max_length=10
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                ("key_hint", models.CharField(max_length=8)),
+                ("sealed_key", models.TextField()),
+                ("sealed_secret", models.TextField()),
+                ("may_trade", models.BooleanField(null=True)),
+                ("may_withdraw", models.BooleanField(null=True)),
+                ("ip_bound", models.BooleanField(null=True)),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("offset_ms", models.BigIntegerField(default=0)),
+                ("clock_at", models.DateTimeField(null=True)),
+                ("polled_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='LiveGrant',
+            name="LiveGrant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('max_order', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('max_exposure', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('reason', models.CharField(max_length=300)),
-                ('asked_at', models.DateTimeField()),
-                ('approved_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("max_order", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("max_exposure", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                ("reason", models.CharField(max_length=300)),
+                ("asked_at", models.DateTimeField()),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.RemoveConstraint(
-            model_name='fill',
-            name='fill_once_per_exchange_id',
+            model_name="fill",
+            name="fill_once_per_exchange_id",
         ),
         migrations.AddField(
-            model_name='order',
-            name='absent_at',
+            model_name="order",
+            name="absent_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='order',
-            name='asked_cancel_at',
+            model_name="order",
+            name="asked_cancel_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.UniqueConstraint(fields=('order', 'exchange_fill_id'), name='fill_once_per_exchange_id'),
+            model_name="fill",
+            constraint=models.UniqueConstraint(
+                fields=("order", "exchange_fill_id"), name="fill_once_per_exchange_id"
+            ),
         ),
         migrations.AddField(
-            model_name='exchangeaccount',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="exchangeaccount",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='bot',
-            name='account',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bots', to='trading.exchangeaccount'),
+            model_name="bot",
+            name="account",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="bots",
+                to="trading.exchangeaccount",
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='account',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='trading.exchangeaccount'),
+            model_name="order",
+            name="account",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="orders",
+                to="trading.exchangeaccount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bot',
-            constraint=models.CheckConstraint(condition=models.Q(('paper_mode', True), ('account__isnull', False), _connector='OR'), name='live_bot_has_account'),
+            model_name="bot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("paper_mode", True), ("account__isnull", False), _connector="OR"
+                ),
+                name="live_bot_has_account",
+            ),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='trading.exchangeaccount'),
+            model_name="livegrant",
+            name="account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="grants",
+                to="trading.exchangeaccount",
+            ),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='approved_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="livegrant",
+            name="approved_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='asked_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="livegrant",
+            name="asked_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='bot',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='trading.bot'),
+            model_name="livegrant",
+            name="bot",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="grants", to="trading.bot"
+            ),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='revoked_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="livegrant",
+            name="revoked_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='livegrant',
-            constraint=models.CheckConstraint(condition=models.Q(('approved_by', None), models.Q(('approved_by', models.F('asked_by')), _negated=True), _connector='OR'), name='live_grant_by_two_people'),
+            model_name="livegrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approved_by", None),
+                    models.Q(("approved_by", models.F("asked_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="live_grant_by_two_people",
+            ),
         ),
     ]

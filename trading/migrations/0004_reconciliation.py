@@ -7,124 +7,278 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('marketdata', '0004_fill_candle_revisions'),
-        ('trading', '0003_live_accounts'),
+        ("marketdata", "0004_fill_candle_revisions"),
+        ("trading", "0003_live_accounts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reconciliation',
+            name="Reconciliation",
             fields=[
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='reconciliation', serialize=False, to='trading.exchangeaccount')),
-                ('due_at', models.DateTimeField(db_index=True, null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('fence', models.PositiveBigIntegerField(default=0)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('told_at', models.DateTimeField(null=True)),
-                ('unreachable_since', models.DateTimeField(null=True)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('external_orders', models.JSONField(default=list)),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="reconciliation",
+                        serialize=False,
+                        to="trading.exchangeaccount",
+                    ),
+                ),
+                ("due_at", models.DateTimeField(db_index=True, null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("fence", models.PositiveBigIntegerField(default=0)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("told_at", models.DateTimeField(null=True)),
+                ("unreachable_since", models.DateTimeField(null=True)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("external_orders", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('ORPHAN', "Order of ours that we don't know"), ('ORDER_STATE', 'Ended here, works there'), ('ORDER_MISSING', 'Works here, unknown there'), ('FILLS', 'Filled quantities differ'), ('BALANCE', 'Balance differs')], max_length=13)),
-                ('key', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('OPEN', 'Open'), ('ACKNOWLEDGED', 'Acknowledged'), ('RESOLVED', 'Resolved')], default='OPEN', max_length=12)),
-                ('drift', models.BooleanField(default=False)),
-                ('sightings', models.PositiveIntegerField(default=1)),
-                ('asset', models.CharField(blank=True, max_length=20)),
-                ('ours', models.CharField(max_length=64)),
-                ('theirs', models.CharField(max_length=64)),
-                ('evidence', models.JSONField(default=dict)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
-                ('acknowledged_at', models.DateTimeField(null=True)),
-                ('resolved_at', models.DateTimeField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='incidents', to='trading.exchangeaccount')),
-                ('order', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='incidents', to='trading.order')),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='incidents', to=settings.AUTH_USER_MODEL)),
-                ('symbol', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ORPHAN", "Order of ours that we don't know"),
+                            ("ORDER_STATE", "Ended here, works there"),
+                            ("ORDER_MISSING", "Works here, unknown there"),
+                            ("FILLS", "Filled quantities differ"),
+                            ("BALANCE", "Balance differs"),
+                        ],
+                        max_length=13,
+                    ),
+                ),
+                ("key", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("OPEN", "Open"),
+                            ("ACKNOWLEDGED", "Acknowledged"),
+                            ("RESOLVED", "Resolved"),
+                        ],
+                        default="OPEN",
+                        max_length=12,
+                    ),
+                ),
+                ("drift", models.BooleanField(default=False)),
+                ("sightings", models.PositiveIntegerField(default=1)),
+                ("asset", models.CharField(blank=True, max_length=20)),
+                ("ours", models.CharField(max_length=64)),
+                ("theirs", models.CharField(max_length=64)),
+                ("evidence", models.JSONField(default=dict)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                ("resolved_at", models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="incidents",
+                        to="trading.exchangeaccount",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="incidents",
+                        to="trading.order",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="incidents",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="marketdata.symbol",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='BalanceAdjustment',
+            name="BalanceAdjustment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('asset', models.CharField(max_length=20)),
-                ('change', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('reason', models.CharField(max_length=200)),
-                ('at', models.DateTimeField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='trading.exchangeaccount')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='trading.incident')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("asset", models.CharField(max_length=20)),
+                ("change", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("reason", models.CharField(max_length=200)),
+                ("at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adjustments",
+                        to="trading.exchangeaccount",
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adjustments",
+                        to="trading.incident",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OpeningBalance',
+            name="OpeningBalance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('asset', models.CharField(max_length=20)),
-                ('qty', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('taken_at', models.DateTimeField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='openings', to='trading.exchangeaccount')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("asset", models.CharField(max_length=20)),
+                ("qty", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                ("taken_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="openings",
+                        to="trading.exchangeaccount",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReconcileRun',
+            name="ReconcileRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField()),
-                ('duration_ms', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('CLEAN', 'Clean'), ('DIFFERENT', 'Different'), ('ABORTED', 'Aborted')], max_length=9)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('orders_seen', models.PositiveIntegerField(default=0)),
-                ('external_orders', models.PositiveIntegerField(default=0)),
-                ('fills_booked', models.PositiveIntegerField(default=0)),
-                ('assets_compared', models.PositiveIntegerField(default=0)),
-                ('differences', models.PositiveIntegerField(default=0)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reconcile_runs', to='trading.exchangeaccount')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField()),
+                ("duration_ms", models.PositiveIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("CLEAN", "Clean"),
+                            ("DIFFERENT", "Different"),
+                            ("ABORTED", "Aborted"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                ("error", models.CharField(blank=True, max_length=200)),
+                ("orders_seen", models.PositiveIntegerField(default=0)),
+                ("external_orders", models.PositiveIntegerField(default=0)),
+                ("fills_booked", models.PositiveIntegerField(default=0)),
+                ("assets_compared", models.PositiveIntegerField(default=0)),
+                ("differences", models.PositiveIntegerField(default=0)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reconcile_runs",
+                        to="trading.exchangeaccount",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='FillCursor',
+            name="FillCursor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('upto_ms', models.BigIntegerField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='fill_cursors', to='trading.exchangeaccount')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='marketdata.symbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("upto_ms", models.BigIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="fill_cursors",
+                        to="trading.exchangeaccount",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="marketdata.symbol",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('account', 'symbol'), name='fill_cursor_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "symbol"), name="fill_cursor_once")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(fields=['account', 'state'], name='incident_account_state'),
+            model_name="incident",
+            index=models.Index(fields=["account", "state"], name="incident_account_state"),
         ),
         migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'RESOLVED'), _negated=True), fields=('account', 'kind', 'key'), name='one_incident_per_difference'),
+            model_name="incident",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "RESOLVED"), _negated=True),
+                fields=("account", "kind", "key"),
+                name="one_incident_per_difference",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='openingbalance',
-            constraint=models.UniqueConstraint(fields=('account', 'asset'), name='opening_once_per_asset'),
+            model_name="openingbalance",
+            constraint=models.UniqueConstraint(
+                fields=("account", "asset"), name="opening_once_per_asset"
+            ),
         ),
         migrations.AddIndex(
-            model_name='reconcilerun',
-            index=models.Index(fields=['account', '-started_at'], name='reconcile_run_newest'),
+            model_name="reconcilerun",
+            index=models.Index(fields=["account", "-started_at"], name="reconcile_run_newest"),
         ),
     ]

@@ -7,91 +7,114 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('trading', '0004_reconciliation'),
+        ("trading", "0004_reconciliation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Confirmation',
+            name="Confirmation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('via', models.CharField(max_length=80)),
-                ('at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("via", models.CharField(max_length=80)),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.AlterModelOptions(
-            name='systemstate',
-            options={'permissions': [('view_console', 'Look at the console'), ('operate_bots', 'Start, stop and change bots, place paper orders'), ('emergency_stop', 'Stop everything'), ('approve_live', 'Let a bot trade with real money, when somebody else asked for it'), ('administer', 'Resume after an emergency stop, verify the audit log')]},
+            name="systemstate",
+            options={
+                "permissions": [
+                    ("view_console", "Look at the console"),
+                    ("operate_bots", "Start, stop and change bots, place paper orders"),
+                    ("emergency_stop", "Stop everything"),
+                    (
+                        "approve_live",
+                        "Let a bot trade with real money, when somebody else asked for it",
+                    ),
+                    ("administer", "Resume after an emergency stop, verify the audit log"),
+                ]
+            },
         ),
         migrations.AddField(
-            model_name='exchangeaccount',
-            name='max_exposure',
+            model_name="exchangeaccount",
+            name="max_exposure",
             field=config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
         ),
         migrations.AddField(
-            model_name='exchangeaccount',
-            name='max_order',
+            model_name="exchangeaccount",
+            name="max_order",
             field=config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
         ),
         migrations.AddField(
-            model_name='exchangeaccount',
-            name='removed_at',
+            model_name="exchangeaccount",
+            name="removed_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='exchangeaccount',
-            name='symbols',
+            model_name="exchangeaccount",
+            name="symbols",
             field=models.JSONField(default=list),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='approved_gates',
+            model_name="livegrant",
+            name="approved_gates",
             field=models.JSONField(default=list),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='asked_gates',
+            model_name="livegrant",
+            name="asked_gates",
             field=models.JSONField(default=list),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='ended_at',
+            model_name="livegrant",
+            name="ended_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='hours',
+            model_name="livegrant",
+            name="hours",
             field=models.PositiveSmallIntegerField(default=24),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='revoke_reason',
+            model_name="livegrant",
+            name="revoke_reason",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddField(
-            model_name='livegrant',
-            name='subject_digest',
+            model_name="livegrant",
+            name="subject_digest",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AlterField(
-            model_name='exchangeaccount',
-            name='name',
+            model_name="exchangeaccount",
+            name="name",
             field=models.CharField(max_length=40),
         ),
         migrations.AddConstraint(
-            model_name='exchangeaccount',
-            constraint=models.UniqueConstraint(condition=models.Q(('removed_at', None)), fields=('name',), name='account_name_once'),
+            model_name="exchangeaccount",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("removed_at", None)), fields=("name",), name="account_name_once"
+            ),
         ),
         migrations.AddField(
-            model_name='confirmation',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="confirmation",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='confirmation',
-            constraint=models.UniqueConstraint(fields=('user', 'via'), name='confirmation_once_per_via'),
+            model_name="confirmation",
+            constraint=models.UniqueConstraint(
+                fields=("user", "via"), name="confirmation_once_per_via"
+            ),
         ),
     ]

@@ -11,8 +11,8 @@ from trading.models.reconciliation import (
     FillCursor,
     Incident,
     OpeningBalance,
-    Reconciliation,
     ReconcileRun,
+    Reconciliation,
 )
 from trading.models.simulations import BotDrift, Search, SearchChunk, Simulation, TrialCount
 from trading.models.system import HaltRequest, Heartbeat, SystemState

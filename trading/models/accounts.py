@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from config.fields import ExactDecimalField
 from trading.models.bots import Bot
 
+CLOCK_OFF_MS = 1_000  # above, nothing is bought: what times mean is not sure any more
+
 
 class ExchangeAccount(models.Model):
     """A spot account that live bots trade with; its key is sealed (`trading.sealing`)."""

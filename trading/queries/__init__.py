@@ -4,6 +4,7 @@ from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
 from trading.queries._drift import drift_of
 from trading.queries._equity import EquityPoint, equity_curve, performance
 from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
+from trading.queries._live import account_reasons, accounts, grant_of, grants
 from trading.queries._portfolio import (
     PortfolioView,
     PositionView,
@@ -39,6 +40,8 @@ __all__ = [
     "Gate",
     "PortfolioView",
     "PositionView",
+    "account_reasons",
+    "accounts",
     "audit_events",
     "bot_card",
     "bot_cards",
@@ -48,6 +51,8 @@ __all__ = [
     "equity_curve",
     "feed_status",
     "fills",
+    "grant_of",
+    "grants",
     "jobs",
     "last_verdicts",
     "newest_search",

@@ -34,9 +34,25 @@ from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import retry_dead_letter
 from trading.services._drift import measure_drift, measure_drifts, start_drift
 from trading.services._fills import FillReport, apply_fills
+from trading.services._grants import (
+    approve_grant,
+    ask_grant,
+    bring_to_paper,
+    end_grants,
+    get_grant,
+    revoke_grant,
+)
 from trading.services._incidents import acknowledge_incident
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
+from trading.services._live_gate import Caps, checklist
+from trading.services._live_orders import (
+    LivePreview,
+    Wanted,
+    place_live_order,
+    preview_live_order,
+)
+from trading.services._live_watch import watch_live
 from trading.services._orders import cancel_all_orders, cancel_order, submit_order
 from trading.services._people import (
     create_token,
@@ -105,6 +121,19 @@ __all__ = [
     "confirmed_until",
     "add_account",
     "Aim",
+    "Caps",
+    "LivePreview",
+    "Wanted",
+    "approve_grant",
+    "ask_grant",
+    "bring_to_paper",
+    "checklist",
+    "end_grants",
+    "get_grant",
+    "place_live_order",
+    "preview_live_order",
+    "revoke_grant",
+    "watch_live",
     "AuditVerdict",
     "FillReport",
     "Hints",

@@ -14,11 +14,11 @@ from config import clock
 from trading import events
 from trading.errors import AccountKeyBroken, AccountUnreachable
 from trading.models import ExchangeAccount
+from trading.models.accounts import CLOCK_OFF_MS
 from trading.sealing import SealBroken
 from trading.services._accounts import get_account
 from trading.services._audit import record
 from trading.services._brokers import broker_of
-from trading.services._gate import CLOCK_OFF_MS
 
 if TYPE_CHECKING:
     from trading.brokers.live import LiveBroker

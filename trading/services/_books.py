@@ -108,7 +108,7 @@ class Books:
         positions = {row.symbol_id: row for row in Position.objects.filter(bot=self.bot)}
         orders = list(
             Order.objects.filter(bot=self.bot, status__in=LIVE)
-            .select_related("intent__decision", "symbol", "bot")
+            .select_related("intent__decision", "symbol", "bot", "account")
             .order_by("id")
         )
         for lane in self.lanes:
@@ -125,6 +125,11 @@ class Books:
         newest = dict(ahead.values_list("symbol").annotate(Max("candle_close_ms")))
         for lane in self.lanes:
             lane.exited_ms = newest.get(lane.symbol.pk, 0)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its orders go to an exchange, which fills them; else the paper market does."""
+        return not self.bot.paper_mode
 
     @property
     def equity(self) -> Decimal:

@@ -22,8 +22,10 @@ from trading import events
 from trading.errors import (
     BotAlreadyRunning,
     BotInvalid,
+    BotIsLive,
     BotNotRunning,
     BotUnknown,
+    LiveModeOff,
     LiveNotGranted,
     NotReady,
     SystemHalted,
@@ -33,6 +35,7 @@ from trading.models.bots import BotSymbol
 from trading.order_state import LIVE
 from trading.queries import start_reasons
 from trading.services._audit import record
+from trading.services._gate import standing_grant
 from trading.services._knobs import checked_knobs
 
 Status = Bot.Status
@@ -98,6 +101,8 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
         raise BotInvalid(f"Can't be changed: {', '.join(sorted(unknown))}.")
     if bot.is_running and set(changes) - {"name", "knobs"}:
         raise BotAlreadyRunning("Stop the bot before changing what it trades.")
+    if not bot.paper_mode and set(changes) - {"name", "knobs"}:
+        raise BotIsLive("Bring the bot back to paper before changing what it trades.")
     before = _content(bot)
     symbols = changes.get("symbols", list(bot.symbols.order_by("botsymbol__rank")))
     bot.name = str(changes.get("name", bot.name)).strip()
@@ -105,7 +110,7 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
     bot.version = changes.get("version", bot.version)
     if "knobs" in changes:
         bot.knobs = checked_knobs({**bot.knobs, **changes["knobs"]}).stored()
-    _check_shape(bot.name, symbols, bot.timeframe, bot.paper_mode, bot.starting_cash, None)
+    _check_shape(bot.name, symbols, bot.timeframe, True, bot.starting_cash, None)
     bot.updated_at = now
     bot.save(update_fields=["name", "timeframe", "version", "knobs", "updated_at"])
     if not bot.is_running:  # a cycle by hand that is under way writes no more
@@ -143,8 +148,7 @@ def start_bot(*, bot_id: int, by: User | None, now: datetime) -> Job:
     """Set a bot running and make its job. Refused with reasons while its data isn't ready."""
     with transaction.atomic():
         bot = get_bot(bot_id)
-        if not bot.paper_mode:
-            raise LiveNotGranted("Live trading needs a live grant; there is none.")
+        _check_may_trade_live(bot, now)
         _check_may_start(bot, now)
         started = Bot.objects.filter(pk=bot.pk, status=Status.STOPPED).update(
             status=Status.RUNNING,
@@ -265,6 +269,15 @@ def _symbols_wrong(symbols: Sequence[Symbol]) -> str:
     if len({(symbol.exchange, symbol.quote) for symbol in symbols}) > 1:
         return "All symbols need one exchange and one quote asset: they share cash."
     return ""
+
+
+def _check_may_trade_live(bot: Bot, now: datetime) -> None:
+    if bot.paper_mode:
+        return
+    if not settings.ENV.trading_live_mode:
+        raise LiveModeOff("Live mode is off: no live bot starts (TRADING_LIVE_MODE).")
+    if standing_grant(bot_id=bot.pk, account_id=bot.account_id or 0, now=now) is None:
+        raise LiveNotGranted("Live trading needs a live grant; none stands.")
 
 
 def _check_may_start(bot: Bot, now: datetime) -> None:

@@ -26,6 +26,7 @@ from trading.services._fills import FillReport, apply_fills
 from trading.services._orders import open_order, submit_order, withdraw_order
 
 ZERO = Decimal(0)
+MOST_ATTEMPTS = 5  # to leave within one candle
 
 
 def account_of(books: Books, lane: Lane, *, price_age_s: float, at_ms: int) -> Account:
@@ -101,12 +102,10 @@ def send_intent(
     now: datetime,
     kind: str = "MARKET",
     price: Decimal | None = None,
+    attempt: int = 0,
 ) -> Order:
     """Decide, order and cursor in one transaction; then the claim, then the broker."""
-    key = (
-        f"{books.bot.pk}:{lane.symbol.pk}:{books.bot.timeframe}"
-        f":{decision.candle_close_ms}:{decision.reason}"
-    )
+    key = _key(books, lane, decision, attempt)
     with transaction.atomic():
         books.commit(now=now)
         intent, fresh = OrderIntent.objects.get_or_create(
@@ -130,6 +129,15 @@ def send_intent(
     submit_order(order_id=order.pk, now=now)
     books.reload()
     return order
+
+
+def _key(books: Books, lane: Lane, decision: DecisionRecord, attempt: int) -> str:
+    """One decision, one key; only a protective exit that came to nothing has more."""
+    key = (
+        f"{books.bot.pk}:{lane.symbol.pk}:{books.bot.timeframe}"
+        f":{decision.candle_close_ms}:{decision.reason}"
+    )
+    return f"{key}:{attempt}" if attempt else key
 
 
 def audit_intent(intent: OrderIntent, *, now: datetime, by: User | None = None) -> None:
@@ -160,7 +168,12 @@ def match_orders(
     now: datetime,
     orders: Sequence[Order] | None = None,
 ) -> bool:
-    """Let the paper market fill what works in this lane (or of it `orders`); whether any moved."""
+    """Let the paper market fill what works in this lane (or of it `orders`); whether any moved.
+
+    What works at an exchange is filled there; the sweep asks for it.
+    """
+    if books.is_live:
+        return False
     moved = False
     looked_at = lane.orders if orders is None else orders
     for order in [order for order in looked_at if order.status in WORKING]:
@@ -198,13 +211,17 @@ def protect(
 ) -> bool:
     """Leave a position whose protective level was reached, in the very bar that reached it.
 
-    The exit is that candle's decision, so no other follows at its close.
+    The exit is that candle's decision, so no other follows at its close. A live one that came
+    to nothing is tried again.
     """
     account = account_of(books, lane, price_age_s=0, at_ms=market.at_ms)
     qty, denial = size(Wanted("SELL", hit.reason), books, lane, account)
     if denial:
         return False
     decision = _protective_exit(books, lane, hit, close_ms, now)
+    attempt = _attempts(books, lane, decision) if books.is_live else 0
+    if attempt == MOST_ATTEMPTS:
+        return False
     books.exit_within(lane, decision)
     tick = lane.filters.price_tick
     price = costs.floor_to(hit.level, tick) if hit.stop else costs.ceil_to(hit.level, tick)
@@ -215,11 +232,30 @@ def protect(
         side="SELL",
         qty=qty,
         now=now,
-        kind="STOP_MARKET" if hit.stop else "LIMIT",
-        price=max(price, tick),
+        kind=_exit_kind(books, hit),
+        price=None if books.is_live and hit.stop else max(price, tick),
+        attempt=attempt,
     )
     match_orders(books=books, lane=lane, market=market, now=now)
     return True
+
+
+def _exit_kind(books: Books, hit: ExitHit) -> str:
+    """The level is reached already: an exchange would not wait for it any more."""
+    if not hit.stop:
+        return "LIMIT"
+    return "MARKET" if books.is_live else "STOP_MARKET"
+
+
+def _attempts(books: Books, lane: Lane, decision: DecisionRecord) -> int:
+    """Exits of this candle that were tried before, and of which nothing works any more."""
+    return OrderIntent.objects.filter(
+        bot=books.bot,
+        symbol=lane.symbol,
+        side="SELL",
+        decision__candle_close_ms=decision.candle_close_ms,
+        reason=decision.reason,
+    ).count()
 
 
 def _protective_exit(

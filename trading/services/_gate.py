@@ -8,23 +8,24 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from marketdata import queries as marketdata_queries
 from trading.models import (
     ExchangeAccount,
     HaltRequest,
+    Incident,
     LiveGrant,
     Order,
     Position,
     SystemState,
 )
+from trading.models.accounts import CLOCK_OFF_MS
 from trading.order_state import LIVE
 from trading.risk import Denial
 
 State = SystemState.State
 UNKNOWN = Decimal("Infinity")
-CLOCK_OFF_MS = 1_000
 _STATE = "SELECT state, epoch FROM trading_systemstate WHERE id = 1"
 _STATE_SHARED = f"{_STATE} FOR SHARE"
 
@@ -63,11 +64,24 @@ def grant_denial(order: Order, *, now: datetime) -> Denial | None:
         return Denial.ACCOUNT_DISABLED
     if order.side == "SELL":
         return None
+    if _is_blocked(order):
+        return Denial.SYMBOL_BLOCKED
     refused = _account_denial(account, order.symbol.name)
     if refused:
         return refused
     grant = standing_grant(bot_id=order.bot_id, account_id=account.pk, now=now, lock=True)
     return Denial.LIVE_NOT_GRANTED if grant is None else _beyond(grant, account, order)
+
+
+def _is_blocked(order: Order) -> bool:
+    """Whether books and exchange differ about its symbol, its assets, or what nobody can name."""
+    symbol = order.symbol
+    concerned = Q(symbol=symbol) | Q(asset__in=(symbol.base, symbol.quote))
+    concerned |= Q(symbol=None, asset="")
+    open_drifts = Incident.objects.filter(
+        account_id=order.account_id, state=Incident.State.OPEN, drift=True
+    )
+    return open_drifts.filter(concerned).exists()
 
 
 def standing_grant(

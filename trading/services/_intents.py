@@ -14,13 +14,14 @@ from config import clock
 from marketdata.models import Symbol
 from marketdata.quotes import Quote, get_quote
 from trading import risk
-from trading.errors import BotInvalid, IntentDenied, IntentUnknown
+from trading.errors import BotInvalid, BotIsLive, BotIsPaper, IntentDenied, IntentUnknown
 from trading.models import Bot, Order, OrderIntent
 from trading.models.orders import OrderType, Side
 from trading.reasons import Reason
 from trading.risk import Denial
 from trading.services._books import Books, Lane
 from trading.services._bots import get_bot
+from trading.services._brokers import BrokerFor, broker_for
 from trading.services._execution import account_of, audit_intent, manual_key
 from trading.services._orders import open_order, submit_order
 from trading.services._tape import exact
@@ -39,14 +40,16 @@ def create_intent(
     idempotency_key: str,
     type: str = OrderType.MARKET,
     price: Decimal | None = None,
+    live: bool = False,
     quote_for: QuoteFor = get_quote,
 ) -> OrderIntent:
     """A risk-checked intent in a bot's books. The same key gives the same intent again; with
-    other content it is refused.
+    other content it is refused. Real money has its own door: `live` must be what the bot is.
 
     Raises IntentDenied with the rule's code; the denied intent is kept.
     """
     bot = get_bot(bot_id)
+    _check_mode(bot, live=live)
     _check_shape(side, type, qty, price, idempotency_key)
     key = manual_key(bot, idempotency_key)
     intent = OrderIntent.objects.filter(idempotency_key=key).select_related("symbol").first()
@@ -66,8 +69,30 @@ def create_intent(
     return intent
 
 
+def check_intent(
+    *,
+    bot: Bot,
+    symbol: Symbol,
+    side: str,
+    qty: Decimal,
+    type: str,
+    price: Decimal | None,
+    now: datetime,
+    quote_for: QuoteFor = get_quote,
+) -> Denial | None:
+    """What the risk rules would say; nothing is written."""
+    _check_shape(side, type, qty, price, "a key")
+    return _check(*_lane(bot, symbol), side, qty, price, now, quote_for)
+
+
 def place_order(
-    *, intent_id: int, by: User, now: datetime, quote_for: QuoteFor = get_quote
+    *,
+    intent_id: int,
+    by: User,
+    now: datetime,
+    live: bool = False,
+    quote_for: QuoteFor = get_quote,
+    broker_for: BrokerFor = broker_for,
 ) -> Order:
     """Place the order of an allowed intent, once; a repeat gives the same order.
 
@@ -84,15 +109,19 @@ def place_order(
             raise IntentUnknown(f"There is no intent {intent_id}.")
         order = Order.objects.filter(intent=intent).first()
         if order is None and not intent.denial:
-            order = _open(intent, by, now, quote_for)
+            order = _open(intent, by, now, live, quote_for)
     if order is None:
         raise _denied(intent)
-    return submit_order(order_id=order.pk, now=now)
+    return submit_order(order_id=order.pk, now=now, broker_for=broker_for)
 
 
-def _open(intent: OrderIntent, by: User, now: datetime, quote_for: QuoteFor) -> Order | None:
+def _open(
+    intent: OrderIntent, by: User, now: datetime, live: bool, quote_for: QuoteFor
+) -> Order | None:
     """The order, or None when the rules refuse by now; two at once can't spend the same cash."""
-    books, lane = _lane(get_bot(intent.bot_id, lock=True), intent.symbol)
+    bot = get_bot(intent.bot_id, lock=True)
+    _check_mode(bot, live=live)  # it may have gone live since
+    books, lane = _lane(bot, intent.symbol)
     denial = _check(books, lane, intent.side, intent.qty, intent.price, now, quote_for)
     if denial is None:
         return open_order(intent, now=now)
@@ -100,6 +129,13 @@ def _open(intent: OrderIntent, by: User, now: datetime, quote_for: QuoteFor) -> 
     intent.save(update_fields=["denial"])
     audit_intent(intent, now=now, by=by)
     return None
+
+
+def _check_mode(bot: Bot, *, live: bool) -> None:
+    if live and bot.paper_mode:
+        raise BotIsPaper(f"{bot.name} trades on paper.")
+    if not live and not bot.paper_mode:
+        raise BotIsLive(f"{bot.name} is live: orders of people go through trading/live/order.")
 
 
 def _denied(intent: OrderIntent) -> IntentDenied:

@@ -102,7 +102,9 @@ def _trade_quote(books: Books, lane: Lane, quote: Quote, now: datetime) -> None:
         return
     timeframe = Timeframe(books.bot.timeframe)
     close_ms = timeframe.floor(quote.at_ms) + timeframe.ms
-    if max(lane.row.decided_ms, lane.exited_ms) < close_ms:
+    # An exit that an exchange did not take is tried again within the same candle.
+    decided_ms = lane.row.decided_ms if books.is_live else max(lane.row.decided_ms, lane.exited_ms)
+    if decided_ms < close_ms:
         protect_lane(books, lane, market, close_ms, now)
     lane.high_since_entry = max(lane.high_since_entry, market.high)
     lane.moved = lane.moved or bool(lane.holding.qty)

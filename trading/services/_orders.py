@@ -23,7 +23,7 @@ from trading import events, order_state
 from trading.brokers import Ack, Outcome, Placement, Reference
 from trading.costs import Filters
 from trading.errors import OrderNotOpen, OrderUnknown
-from trading.models import Order, OrderIntent, OrderTransition
+from trading.models import Bot, Order, OrderIntent, OrderTransition
 from trading.order_state import OrderStatus
 from trading.risk import Denial
 from trading.services._audit import record
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 S = OrderStatus
 LEASE = timedelta(seconds=15)  # longer than any single call to a broker may take
+REPEATS_WITHIN = timedelta(minutes=10)
 ASK_AGAIN = timedelta(seconds=5)  # to cancel, while nothing shows that it was heard
 
 WITH = ("intent", "bot", "symbol", "account")  # what an order is read with
@@ -77,7 +78,7 @@ def submit_order(*, order_id: int, now: datetime, broker_for: BrokerFor = broker
     if not _claim(order, now):
         order.refresh_from_db()
         return order
-    return settle(order, _asked(lambda: broker.place(_placement(order))), now)
+    return settle(order, _asked(lambda: broker.place(placement_of(order))), now)
 
 
 def move(order: Order, to: OrderStatus, *, cause: str, now: datetime, **fields: Any) -> bool:
@@ -204,9 +205,28 @@ def settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> Or
                 S.UNKNOWN: "order.unknown",
             }[verdict]
             _record(order, action, now)
+            if verdict is S.REJECTED and order.account is not None:
+                _stop_after_repeat(order, now)
         else:
             order.refresh_from_db()
     return order
+
+
+def _stop_after_repeat(order: Order, now: datetime) -> None:
+    """The same refusal a second time within a while won't be the last: the bot is asked to stop."""
+    same = Order.objects.filter(
+        bot_id=order.bot_id,
+        symbol_id=order.symbol_id,
+        side=order.side,
+        status=S.REJECTED,
+        reject_code=order.reject_code,
+        updated_at__gt=now - REPEATS_WITHIN,
+    )
+    if same.count() < 2:
+        return
+    if Bot.objects.running().filter(pk=order.bot_id).update(stop_requested=True):
+        text = f"{order.symbol}: the exchange refused twice with {order.reject_code}; stopping."
+        events.system_notice(text, bot_id=order.bot_id, now=now, level="danger")
 
 
 def cancel_one(
@@ -264,7 +284,8 @@ def _record(
     )
 
 
-def _placement(order: Order) -> Placement:
+def placement_of(order: Order) -> Placement:
+    """An order as it goes out."""
     return Placement(
         client_order_id=order.client_order_id,
         symbol=order.symbol.name,

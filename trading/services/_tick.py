@@ -13,6 +13,7 @@ from trading.models import Bot, Heartbeat, Job, Order, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
+from trading.services._reconcile import due_accounts
 from trading.services._resolve import orders_left
 from trading.services._system import beat_heart, finish_emergency_stop
 
@@ -34,6 +35,7 @@ class Hints:
     sweep: bool
     indicators: bool = False
     simulations: tuple[int, ...] = ()  # jobs that compute for long
+    accounts: tuple[int, ...] = ()  # whose books are to be held against their exchange's
     searches: tuple[int, ...] = ()  # one entry for each chunk that a worker may take
 
 
@@ -49,6 +51,7 @@ def tick(*, process: str, now: datetime) -> Hints:
         simulations=tuple(_waiting_simulations(now)),
         sweep=orders_left(now=now),
         indicators=marketdata_queries.has_stale_indicators(),
+        accounts=tuple(due_accounts(now).values_list("pk", flat=True)),
         searches=tuple(_waiting_chunks(now)),
     )
 

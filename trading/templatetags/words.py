@@ -43,6 +43,7 @@ REASONS: Mapping[str, str] = {
     Denial.CASH_INSUFFICIENT: "not enough free cash",
     Denial.POSITION_INSUFFICIENT: "less is held than would be sold",
     Denial.LIVE_MODE_OFF: "live mode is off",
+    Denial.SYMBOL_BLOCKED: "books and exchange differ, see Reconciliation",
     Denial.ACCOUNT_DISABLED: "the account is switched off",
     Denial.KEY_NOT_ALLOWED: "the account's key may not trade",
     Denial.CLOCK_OFF: "the clock is off by more than a second",
