@@ -151,6 +151,19 @@ def test_cancel_all_takes_what_may_still_fill_and_nothing_of_other_bots() -> Non
     assert theirs.status == S.OPEN
 
 
+@pytest.mark.parametrize("status", [S.SUBMITTING, S.UNKNOWN, S.NEEDS_HUMAN])
+def test_cancel_all_takes_what_has_no_answer_as_soon_as_it_is_found(status: OrderStatus) -> None:
+    order = make_order(make_bot(), status=status)
+    Order.objects.filter(pk=order.pk).update(lease_until=NOW)
+
+    assert services.cancel_all_orders(by=None, now=NOW, cause="test") == 0
+    for seconds in (1, 2):
+        services.sweep_orders(now=later(seconds), broker_for=FakeBroker())
+
+    order.refresh_from_db()
+    assert order.status == S.CANCELED
+
+
 def test_one_broker_error_does_not_keep_the_other_orders_alive() -> None:
     bot = make_bot()
     orders = [make_order(bot, status=S.OPEN) for _ in range(3)]

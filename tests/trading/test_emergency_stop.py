@@ -98,6 +98,39 @@ def test_a_stop_between_claim_and_answer_does_not_leave_the_order_open() -> None
     assert order.status == S.CANCELED
 
 
+@pytest.mark.parametrize(
+    "answer", [Ack(Outcome.ACKED, exchange_order_id="x-1"), Ack(Outcome.UNKNOWN)]
+)
+def test_an_order_on_the_wire_at_the_stop_is_canceled_also_after_an_early_resume(
+    answer: Ack,
+) -> None:
+    order, admin = make_order(make_bot()), make_user("admin")
+
+    class StoppedMeanwhile(FakeBroker):
+        def place(self, placement: Placement) -> Ack:
+            stop()
+            services.resume_system(reason="looked", by=admin, now=NOW)
+            return answer
+
+    services.submit_order(order_id=order.pk, now=NOW, broker_for=StoppedMeanwhile())
+    for seconds in (1, 2, 3):
+        services.sweep_orders(now=later(seconds), broker_for=FakeBroker())
+
+    order.refresh_from_db()
+    assert order.status == S.CANCELED
+
+
+def test_an_order_is_unwanted_also_when_the_stop_died_before_it_canceled_anything() -> None:
+    order = make_order(make_bot(), status=S.OPEN)
+    SystemState.objects.update(epoch=2)  # stopped, dead, resumed
+
+    assert services.tick(process="beat", now=later(1)).sweep
+    services.sweep_orders(now=later(1), broker_for=FakeBroker())
+
+    order.refresh_from_db()
+    assert order.status == S.CANCELED
+
+
 def test_intents_from_before_a_stop_are_void_after_the_resume() -> None:
     bot = make_bot()
     before = make_order(bot)

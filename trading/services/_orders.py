@@ -135,13 +135,18 @@ def cancel_all_orders(
     bot_id: int | None = None,
     broker_for: BrokerFor = broker_for,
 ) -> int:
-    """Cancel every order of ours that may still fill; how many were."""
-    mine = Order.objects.select_related(*WITH).filter(status__in={S.NEW, *order_state.WORKING})
+    """Cancel every order of ours that may still fill; how many were.
+
+    One on the wire, or without an answer, is canceled by the sweep as soon as it is found.
+    """
+    mine = Order.objects.select_related(*WITH).filter(status__in=order_state.LIVE)
     if bot_id is not None:
         mine = mine.filter(bot_id=bot_id)
-    return sum(
-        cancel_one(order, by=by, now=now, cause=cause, broker_for=broker_for) for order in mine
-    )
+    canceled = 0
+    for order in mine:
+        Order.objects.filter(pk=order.pk, pending_cancel_at=None).update(pending_cancel_at=now)
+        canceled += cancel_one(order, by=by, now=now, cause=cause, broker_for=broker_for)
+    return canceled
 
 
 def withdraw_order(*, order: Order, cause: str, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from trading import events, order_state
 from trading.brokers import Ack, Lookup, OrderReport, Outcome, Presence, ReportedFill
 from trading.brokers.protocol import Broker
 from trading.errors import AccountUnreachable
-from trading.models import Bot, ExchangeAccount, HaltRequest, Order
+from trading.models import Bot, ExchangeAccount, HaltRequest, Order, SystemState
 from trading.order_state import OrderStatus
 from trading.services._brokers import BrokerFor, broker_for
 from trading.services._fills import FillReport, apply_fills
@@ -110,7 +110,8 @@ def settle_report(
 def _sweep(order: Order, now: datetime, broker_for: BrokerFor) -> bool:
     if order.status not in order_state.WORKING:
         return resume_order(order, now=now, broker_for=broker_for)
-    cause = "emergency_stop" if _is_halted() else "requested"
+    wanted = order.pending_cancel_at is not None and not _is_halted()
+    cause = "requested" if wanted else "emergency_stop"
     return cancel_one(order, by=None, now=now, cause=cause, broker_for=broker_for)
 
 
@@ -118,10 +119,12 @@ def _left(now: datetime) -> Q:
     """Orders that wait for the sweep."""
     stale = Q(status=S.NEW, created_at__lt=now - timedelta(seconds=NEW_FOR_S))
     lost = Q(status=S.SUBMITTING, lease_until__lt=now) | Q(status__in=(S.UNKNOWN, S.NEEDS_HUMAN))
-    unwanted = Q(status__in=order_state.WORKING)
-    if not _is_halted():
-        unwanted &= Q(pending_cancel_at__isnull=False)
-    return stale | lost | unwanted
+    working = Q(status__in=order_state.WORKING)
+    if _is_halted():
+        return stale | lost | working
+    # Claimed before a stop and answered after the resume, it is as unwanted as it was.
+    stopped = Q(intent__epoch__lt=SystemState.objects.filter(pk=1).values("epoch"))
+    return stale | lost | working & (Q(pending_cancel_at__isnull=False) | stopped)
 
 
 def _is_halted() -> bool:
