@@ -53,7 +53,8 @@ class IdempotencyMiddleware:
     Answers that changed nothing (400, 401, 403, 404, 405, 409, 415, 429, 5xx) aren't kept: the
     same key may try again. Work and answer are one transaction unless the view sets
     `own_transactions`, because it commits in steps that must not wait for each other. A view
-    lists in `shown_once` what may not be stored, or opts out with `remembered = False`.
+    lists in `shown_once` what may not be stored, or opts out with `remembered = False`, or for
+    some bodies with a function of them.
     """
 
     sync_capable = True
@@ -66,7 +67,7 @@ class IdempotencyMiddleware:
         key = request.headers.get(HEADER)
         if key is None or request.method in SAFE_METHODS or not request.path.startswith("/api/"):
             return self.get_response(request)
-        user = _caller(request) if getattr(_view_class(request), "remembered", True) else None
+        user = _caller(request) if _remembered(request) else None
         if user is None:
             return self.get_response(request)  # without a caller the view refuses anyway
         try:
@@ -90,6 +91,16 @@ class IdempotencyMiddleware:
         if not kept:
             _forget(row)
         return response
+
+
+def _remembered(request: HttpRequest) -> bool:
+    wanted = getattr(_view_class(request), "remembered", True)
+    if not callable(wanted):
+        return bool(wanted)
+    try:
+        return bool(wanted(orjson.loads(request.body)))
+    except orjson.JSONDecodeError:
+        return True
 
 
 def _caller(request: HttpRequest) -> User | None:

@@ -8,9 +8,11 @@ from django.urls import path, re_path
 
 from trading import exports
 from trading.api import (
+    accounts,
     audit,
     bots,
     jobs,
+    live,
     orders,
     people,
     portfolio,
@@ -25,6 +27,7 @@ KINDS = "|".join(map(re.escape, exports.KINDS))
 urlpatterns = [
     path("auth/login", people.LoginView.as_view(), name="login"),
     path("auth/logout", people.LogoutView.as_view(), name="logout"),
+    path("auth/confirm", people.ConfirmView.as_view(), name="confirm"),
     path("auth/me", people.MeView.as_view(), name="me"),
     path("auth/tokens", people.TokensView.as_view(), name="tokens"),
     path("auth/tokens/<int:token_id>", people.TokenView.as_view(), name="token"),
@@ -42,6 +45,8 @@ urlpatterns = [
     path("bots/<int:bot_id>/cycle", bots.BotCycleView.as_view(), name="bot-cycle"),
     path("bots/<int:bot_id>/drift", bots.BotDriftView.as_view(), name="bot-drift"),
     path("bots/<int:bot_id>/decisions", bots.BotDecisionsView.as_view(), name="bot-decisions"),
+    path("bots/<int:bot_id>/live", live.BotLiveView.as_view(), name="bot-live"),
+    path("bots/<int:bot_id>/paper", live.BotPaperView.as_view(), name="bot-paper"),
     path("portfolio", portfolio.PortfolioView.as_view(), name="portfolio"),
     path("portfolio/history", portfolio.PortfolioHistoryView.as_view(), name="portfolio-history"),
     path("portfolio/<int:bot_id>", portfolio.BotPortfolioView.as_view(), name="bot-portfolio"),
@@ -52,6 +57,19 @@ urlpatterns = [
     path("orders/place", orders.PlaceView.as_view(), name="order-place"),
     path("orders/<int:order_id>", orders.OrderView.as_view(), name="order"),
     path("orders/<int:order_id>/cancel", orders.OrderCancelView.as_view(), name="order-cancel"),
+    path("trading/live/order", live.LiveOrderView.as_view(), name="live-order"),
+    path("accounts", accounts.AccountsView.as_view(), name="accounts"),
+    path("accounts/<int:account_id>", accounts.AccountView.as_view(), name="account"),
+    path("accounts/<int:account_id>/key", accounts.AccountKeyView.as_view(), name="account-key"),
+    path(
+        "accounts/<int:account_id>/check",
+        accounts.AccountCheckView.as_view(),
+        name="account-check",
+    ),
+    path("grants", live.GrantsView.as_view(), name="grants"),
+    path("grants/<int:grant_id>", live.GrantView.as_view(), name="grant"),
+    path("grants/<int:grant_id>/approve", live.GrantApproveView.as_view(), name="grant-approve"),
+    path("grants/<int:grant_id>/revoke", live.GrantRevokeView.as_view(), name="grant-revoke"),
     path("fills", orders.FillsView.as_view(), name="fills"),
     path("trades", orders.TradesView.as_view(), name="trades"),
     path("jobs", jobs.JobsView.as_view(), name="jobs"),

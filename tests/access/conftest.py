@@ -11,6 +11,7 @@ from marketdata.indicators import Spec
 from marketdata.models import Annotation, DeadLetter, IndicatorSpec
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
+from tests.trading.factories import make_account, make_grant
 from tests.trading.simulating import finished, searched
 from trading import access
 from trading.models import ApiToken, Job, Order, OrderIntent
@@ -55,7 +56,10 @@ def ids(console: None) -> dict[str, str]:
     drawing = Annotation.objects.create(
         symbol=symbol, shape_type="text", points=[{"time": 1, "price": 1.0}], created_at=now
     )
+    account = make_account()
     return {
+        "account_id": str(account.pk),
+        "grant_id": str(make_grant(make_bot(name="Live"), account).pk),
         "bot_id": str(bot.pk),
         "order_id": str(order.pk),
         "job_id": str(job.pk),

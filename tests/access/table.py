@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from marketdata.access import OPERATE as MARKET
 from strategies.access import OPERATE as STRATEGY
-from trading.access import ADMINISTER, OPERATE, STOP, VIEW
+from trading.access import ADMINISTER, APPROVE_LIVE, OPERATE, STOP, VIEW
 
 PUBLIC = "public"
 SIGNED_IN = "signed in"
@@ -44,6 +44,7 @@ API = {
     "simulations/<simulation_id>/export.<kind>": READ,
     "auth/login": {"POST": PUBLIC},
     "auth/logout": {"POST": SIGNED_IN},
+    "auth/confirm": {"POST": VIEW},
     "auth/me": READ,
     "auth/tokens": {"GET": VIEW, "POST": VIEW},
     "auth/tokens/<token_id>": {"DELETE": VIEW},
@@ -61,6 +62,8 @@ API = {
     "bots/<bot_id>/cycle": OPERATES,
     "bots/<bot_id>/drift": READ,
     "bots/<bot_id>/decisions": READ,
+    "bots/<bot_id>/live": READ,
+    "bots/<bot_id>/paper": OPERATES,
     "portfolio": READ,
     "portfolio/history": READ,
     "portfolio/<bot_id>": READ,
@@ -71,6 +74,15 @@ API = {
     "orders/place": OPERATES,
     "orders/<order_id>": READ,
     "orders/<order_id>/cancel": OPERATES,
+    "trading/live/order": {"POST": ADMINISTER},
+    "accounts": {"GET": VIEW, "POST": ADMINISTER},
+    "accounts/<account_id>": {"GET": VIEW, "PATCH": ADMINISTER, "DELETE": ADMINISTER},
+    "accounts/<account_id>/key": {"POST": ADMINISTER},
+    "accounts/<account_id>/check": OPERATES,
+    "grants": {"GET": VIEW, "POST": OPERATE},
+    "grants/<grant_id>": READ,
+    "grants/<grant_id>/approve": {"POST": APPROVE_LIVE},
+    "grants/<grant_id>/revoke": OPERATES,
     "fills": READ,
     "trades": READ,
     "jobs": READ,

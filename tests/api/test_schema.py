@@ -21,6 +21,7 @@ from marketdata.timeframes import Timeframe
 from tests.access.walk import routes
 from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
+from tests.trading.factories import make_account, make_grant
 from tests.trading.simulating import finished, searched
 from trading import services
 from trading.models import Bot, BotDrift, Order
@@ -33,7 +34,7 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/indicators": {**MINUTES, "name": "sma"},
     "/api/v1/ai/optimizer/propose": {"strategy": "trend_ema_fast"},
 }
-FOUND = ("simulation_id", "search_id")
+FOUND = ("simulation_id", "search_id", "account_id", "grant_id")
 NOT_JSON = {
     "/api/v1/sse",
     "/api/v1/audit/export",
@@ -64,7 +65,10 @@ def seeded(admin: Api) -> dict[str, Any]:
     DeadLetter.objects.create(
         kind="candle", digest="d", source="x", payload=[1], reason="odd", at=clock.now()
     )
+    account = make_account()
     return {
+        "account_id": account.pk,
+        "grant_id": make_grant(bot, account).pk,
         "bot_id": bot.pk,
         "order_id": order["id"],
         "job_id": job["id"],

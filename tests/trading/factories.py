@@ -30,7 +30,15 @@ from trading.brokers import (
     Reference,
     ReportedFill,
 )
-from trading.models import Bot, ExchangeAccount, Fill, Order, OrderIntent, SystemState
+from trading.models import (
+    Bot,
+    ExchangeAccount,
+    Fill,
+    LiveGrant,
+    Order,
+    OrderIntent,
+    SystemState,
+)
 from trading.order_state import OrderStatus
 from trading.services._orders import open_order
 
@@ -77,6 +85,25 @@ def make_account(
     )
     account.refresh_from_db()
     return account
+
+
+def make_grant(bot: Bot, account: ExchangeAccount, **given: Any) -> LiveGrant:
+    """A grant that two people gave just now, for an hour."""
+    now = clock.now()
+    fields: dict[str, Any] = {
+        "max_order": Decimal(500),
+        "max_exposure": Decimal(800),
+        "asked_by": make_user("operator"),
+        "asked_at": now,
+        "asked_gates": [{"name": "ready", "ok": True, "reasons": []}],
+        "approved_by": make_user("admin"),
+        "approved_at": now,
+        "expires_at": now + timedelta(hours=1),
+        "subject_digest": "d" * 64,
+        "reason": "test",
+        **given,
+    }
+    return LiveGrant.objects.create(bot=bot, account=account, **fields)
 
 
 def make_user(role: str = "operator", name: str = "") -> User:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django.contrib.auth import logout
-from django.core.exceptions import ValidationError
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.generics import ListAPIView
@@ -20,8 +19,11 @@ from config.permissions import person
 from config.refusals import Refusal
 from config.throttling import LoginThrottle
 from trading import access, services
+from trading.authentication import prove, user_of, via_of
 from trading.models import ApiToken
 from trading.serializers.people import (
+    ConfirmedSerializer,
+    ConfirmSerializer,
     LoggedInSerializer,
     LoginSerializer,
     MeSerializer,
@@ -29,14 +31,6 @@ from trading.serializers.people import (
     TokenCreateSerializer,
     TokenSerializer,
 )
-
-
-class LoginLocked(Refusal):
-    """Too many wrong passwords: the right one is refused too, for a while."""
-
-    code = "LOGIN_LOCKED"
-    status = 429
-    retry_after_s = 300
 
 
 class LoginFailed(Refusal):
@@ -108,6 +102,22 @@ class MeView(APIView):
         return Response(MeSerializer({**_whois(person(request)), **how}).data)
 
 
+class ConfirmView(APIView):
+    permission_classes = (access.MayView,)
+    throttle_classes = (LoginThrottle,)
+    remembered = False  # a key would keep a hash over a password
+
+    @extend_schema(request=ConfirmSerializer, responses=ConfirmedSerializer)
+    def post(self, request: Request) -> Response:
+        """Give the password again: it counts for minutes, for this token or session alone."""
+        asked = ConfirmSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        user = person(request)
+        prove(request._request, user, asked.validated_data["password"])
+        until = services.confirm_person(user=user, via=via_of(request), now=clock.now())
+        return Response(ConfirmedSerializer({"confirmed_until": until}).data)
+
+
 class TokensView(ListAPIView[ApiToken]):
     """One's own tokens, the newest first."""
 
@@ -139,13 +149,10 @@ class TokenView(APIView):
         return Response(status=204)
 
 
-def _authenticate(request: Request, credentials: dict[str, Any]) -> Any:
+def _authenticate(request: Request, credentials: dict[str, Any]) -> User:
     """The same lockout and audit as the sign-in page."""
-    try:
-        user = get_adapter().authenticate(request._request, **credentials)
-    except ValidationError as error:
-        raise LoginLocked(" ".join(error.messages)) from None
-    if user is None or not user.is_active:
+    user = user_of(request._request, **credentials)
+    if user is None:
         raise LoginFailed("The name or the password is wrong.")
     return user
 

@@ -17,6 +17,18 @@ class LoginSerializer(StrictSerializer):
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
 
 
+class ConfirmSerializer(StrictSerializer):
+    """One's own password, once more."""
+
+    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+class ConfirmedSerializer(ApiSerializer):
+    """Until when that counts."""
+
+    confirmed_until = serializers.DateTimeField()
+
+
 class MeSerializer(ApiSerializer):
     """Who asks, and what that allows."""
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from config import clock
+from config.fields import plain
 from marketdata.models import Symbol
 from marketdata.quotes import get_quote
 from trading.errors import BotIsPaper, IntentDenied, LiveNotGranted
@@ -170,7 +171,7 @@ def _unsaved(bot: Bot, wanted: Wanted, now: datetime, idempotency_key: str) -> O
         client_order_id=client_order_id(manual_key(bot, idempotency_key)),
         side=wanted.side,
         type=wanted.type,
-        qty=wanted.qty,
-        price=wanted.price,
+        qty=plain(wanted.qty),
+        price=None if wanted.price is None else plain(wanted.price),
         sent_at=now,
     )
