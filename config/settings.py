@@ -248,6 +248,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "watch-live": {
+        "task": "trading.tasks.watch_live",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
     "thin-snapshots": {
         "task": "trading.tasks.thin_snapshots",
         "schedule": 600.0,

@@ -15,6 +15,7 @@ from trading import services
 
 # A simulation that takes longer is ended and says so.
 LONGEST_S = 900
+WATCH_S = 50  # before the next one comes, though several exchanges don't answer
 CHUNK_S = 100  # less than its claim of a chunk lasts
 SIMULATIONS = {"simulations"}
 LOW_PRIORITY = 10
@@ -62,6 +63,12 @@ def sweep_orders(**_: Any) -> None:
 @shared_task
 def reconcile_account(*, account_id: int, **_: Any) -> None:
     services.reconcile_account(account_id=account_id, now=clock.now())
+
+
+@shared_task(soft_time_limit=WATCH_S, time_limit=WATCH_S + 5)
+def watch_live(**_: Any) -> None:
+    """Each minute, from beat: exchanges' clocks, and grants whose time is over."""
+    services.watch_live(now=clock.now())
 
 
 @shared_task
