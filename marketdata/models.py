@@ -17,6 +17,14 @@ class Symbol(models.Model):
         TRADING = "TRADING"
         HALTED = "HALTED"
 
+    class Stops(models.TextChoices):
+        """What a stop order of this symbol becomes at its exchange when it is triggered."""
+
+        UNKNOWN = "", "not known"
+        MARKET = "MARKET", "sold at the market"
+        LIMIT = "LIMIT", "a limit order"
+        NONE = "NONE", "not taken"
+
     exchange = models.CharField(max_length=20)
     name = models.CharField(max_length=40)  # "BTC/USDT"
     base = models.CharField(max_length=20)
@@ -26,6 +34,7 @@ class Symbol(models.Model):
     qty_step = ExactDecimalField()
     min_qty = ExactDecimalField(default=0)
     min_notional = ExactDecimalField(default=0)
+    stops = models.CharField(max_length=6, choices=Stops, default=Stops.UNKNOWN, blank=True)
     days_per_year = models.PositiveSmallIntegerField(default=365)  # 365: open 24/7
     watched = models.BooleanField(default=False)  # the feed follows it
     updated_at = models.DateTimeField()

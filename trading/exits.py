@@ -28,7 +28,7 @@ def check_exits(
     *, exits: Exits, entry_price: Decimal, high_since_entry: Decimal, market: Market
 ) -> ExitHit | None:
     """The first protective level of a long position that `market` reached, or None."""
-    stop = _tightest_stop(exits, entry_price, high_since_entry)
+    stop = tightest_stop(exits, entry_price, high_since_entry)
     if stop is not None and market.low <= stop.level:
         return stop
     if exits.take_profit:
@@ -38,7 +38,8 @@ def check_exits(
     return None
 
 
-def _tightest_stop(exits: Exits, entry: Decimal, high: Decimal) -> ExitHit | None:
+def tightest_stop(exits: Exits, entry: Decimal, high: Decimal) -> ExitHit | None:
+    """The higher of the declared stop levels; None without any."""
     levels = []
     if exits.stop_loss:
         level = entry * (1 - Decimal(str(exits.stop_loss)))

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.env import Env
+from trading.protection import OnFailure, Venue
 
 PositionMode = Literal["long_flat", "rebalance"]
 
@@ -44,6 +45,17 @@ class Knobs(BaseModel):
     )
     cooldown_candles: int = Field(
         title="Cooldown", description="Candles to wait after an exit.", ge=0, le=1000
+    )
+    protection: Venue = Field(
+        default="exchange",
+        title="Stop of a live position",
+        description="exchange keeps a stop order there; software watches quotes. Paper bots and "
+        "simulations always watch.",
+    )
+    on_protection_failure: OnFailure = Field(
+        default="software",
+        title="When that stop fails",
+        description="retry places it again, software lets the watching do, flatten sells at once.",
     )
     fee_maker_bps: Decimal = Field(title="Maker fee", description="bps", ge=0, le=1000)
     fee_taker_bps: Decimal = Field(title="Taker fee", description="bps", ge=0, le=1000)

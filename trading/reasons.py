@@ -14,6 +14,7 @@ class Reason(StrEnum):
     STOP_LOSS = "stop_loss"
     TAKE_PROFIT = "take_profit"
     TRAILING_STOP = "trailing_stop"
+    PROTECTION_FAILED = "protection_failed"  # no stop could be kept at the exchange
     MANUAL = "manual"
     FLAT_NO_SIGNAL = "flat_no_signal"
     ALREADY_LONG = "already_long"

@@ -26,6 +26,7 @@ class SymbolSpec:
     min_qty: Decimal
     min_notional: Decimal
     trading: bool
+    stops: str = ""  # a marketdata.models.Symbol.Stops
 
 
 @dataclass(frozen=True, slots=True)

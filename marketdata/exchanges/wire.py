@@ -130,7 +130,17 @@ def _binance_symbol(entry: Mapping[str, Any]) -> SymbolSpec:
         min_qty=_decimal(filters.get("LOT_SIZE.minQty")),
         min_notional=_decimal(minimum),
         trading=entry.get("status") == "TRADING" and entry.get("isSpotTradingAllowed", True),
+        stops=_binance_stops(entry.get("orderTypes")),
     )
+
+
+def _binance_stops(types: Any) -> str:
+    """What its stop orders become when they are triggered; "" where it doesn't say."""
+    if not isinstance(types, list):
+        return ""
+    if "STOP_LOSS" in types:
+        return "MARKET"
+    return "LIMIT" if "STOP_LOSS_LIMIT" in types else "NONE"
 
 
 def _binance_candles(body: Any) -> list[CandleRow]:
@@ -213,6 +223,7 @@ def _bybit_symbol(entry: Mapping[str, Any]) -> SymbolSpec:
         min_qty=_decimal(lot.get("minOrderQty")),
         min_notional=_decimal(lot.get("minOrderAmt", 0)),
         trading=entry.get("status") == "Trading",
+        stops="MARKET",  # of every spot pair; its catalogue doesn't say
     )
 
 

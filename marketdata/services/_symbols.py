@@ -23,7 +23,16 @@ from marketdata.validation import symbol_fault
 
 log = structlog.get_logger(__name__)
 
-RULES = ("base", "quote", "status", "price_tick", "qty_step", "min_qty", "min_notional")
+RULES = (
+    "base",
+    "quote",
+    "status",
+    "price_tick",
+    "qty_step",
+    "min_qty",
+    "min_notional",
+    "stops",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,7 @@ def _rules(spec: SymbolSpec) -> dict[str, object]:
         "qty_step": spec.qty_step,
         "min_qty": spec.min_qty,
         "min_notional": spec.min_notional,
+        "stops": spec.stops,
     }
 
 

@@ -52,6 +52,9 @@ def placement(order: Placement) -> dict[str, Any]:
         return {**query, "type": "LIMIT", "timeInForce": "GTC", "price": f"{order.price:f}"}
     if order.kind == "STOP_MARKET":
         return {**query, "type": "STOP_LOSS", "stopPrice": f"{order.price:f}"}
+    if order.kind == "STOP_LIMIT":
+        sells = {"timeInForce": "GTC", "price": f"{order.limit_price:f}"}
+        return {**query, **sells, "type": "STOP_LOSS_LIMIT", "stopPrice": f"{order.price:f}"}
     return {**query, "type": "MARKET"}
 
 

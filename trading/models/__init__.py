@@ -6,6 +6,7 @@ from trading.models.bots import Bot, DecisionRecord, Job
 from trading.models.orders import Fill, Order, OrderIntent, OrderTransition
 from trading.models.people import ApiToken
 from trading.models.portfolio import PortfolioSnapshot, Position, Trade
+from trading.models.protection import Protection
 from trading.models.reconciliation import (
     BalanceAdjustment,
     FillCursor,
@@ -40,6 +41,7 @@ __all__ = [
     "OrderTransition",
     "PortfolioSnapshot",
     "Position",
+    "Protection",
     "ReconcileRun",
     "Reconciliation",
     "Search",

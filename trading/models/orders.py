@@ -21,6 +21,10 @@ class OrderType(models.TextChoices):
     MARKET = "MARKET"
     LIMIT = "LIMIT"
     STOP_MARKET = "STOP_MARKET"  # a protective exit, filled where the bar crossed `price`
+    STOP_LIMIT = "STOP_LIMIT"  # at an exchange: a sale at `limit_price` once `price` is reached
+
+
+STOPS = frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT})
 
 
 class OrderIntent(models.Model):
@@ -37,6 +41,7 @@ class OrderIntent(models.Model):
     type = models.CharField(max_length=11, choices=OrderType, default=OrderType.MARKET)
     qty = ExactDecimalField()
     price = ExactDecimalField(null=True)  # limit price, or the trigger of a protective exit
+    limit_price = ExactDecimalField(null=True)  # of STOP_LIMIT
     reason = models.CharField(max_length=40)
     denial = models.CharField(max_length=40, blank=True)  # trading.risk.Denial, "" if allowed
     epoch = models.PositiveIntegerField()
@@ -64,6 +69,7 @@ class Order(models.Model):
     type = models.CharField(max_length=11, choices=OrderType)
     qty = ExactDecimalField()
     price = ExactDecimalField(null=True)
+    limit_price = ExactDecimalField(null=True)
     status = models.CharField(max_length=12, choices=STATUSES, default=OrderStatus.NEW)
     filled_qty = ExactDecimalField(default=0)
     avg_price = ExactDecimalField(null=True)
@@ -87,6 +93,11 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_order_id} {self.status}"
+
+    @property
+    def is_guard(self) -> bool:
+        """Whether it is a protective order that waits at an exchange."""
+        return self.type in STOPS and self.account_id is not None
 
 
 class OrderTransition(models.Model):

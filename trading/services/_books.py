@@ -51,10 +51,23 @@ class Lane:
     orders: list[Order] = field(default_factory=list)
     exited_ms: int = 0  # close of the candle whose decision was a protective exit within it
     moved: bool = False
+    leaving: bool = False  # in this cycle: its stop at the exchange makes way for a sale
 
     @property
     def unresolved(self) -> bool:
-        return any(order.status in UNRESOLVED for order in self.orders)
+        """Of orders that trade; a stop at the exchange is settled before anything is sold."""
+        return any(order.status in UNRESOLVED and not order.is_guard for order in self.orders)
+
+    @property
+    def guards(self) -> list[Order]:
+        """Protective orders that may stand at the exchange; one, unless something went wrong."""
+        return [order for order in self.orders if order.is_guard]
+
+    @property
+    def selling(self) -> Decimal:
+        """What sales under way may still take; a protective order makes way for them."""
+        sales = (order for order in self.orders if order.side == "SELL" and not order.is_guard)
+        return sum((order.qty - order.filled_qty for order in sales), ZERO)
 
     @property
     def value(self) -> Decimal:

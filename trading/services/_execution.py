@@ -35,9 +35,6 @@ def account_of(books: Books, lane: Lane, *, price_age_s: float, at_ms: int) -> A
     equity = books.equity
     pending = books.pending_buys(lane)
     exposure = sum((each.value for each in books.lanes), ZERO) + books.reserved
-    selling = sum(
-        (order.qty - order.filled_qty for order in lane.orders if order.side == "SELL"), ZERO
-    )
     since = None
     if lane.closed_ms:
         timeframe = Timeframe(books.bot.timeframe)
@@ -54,7 +51,7 @@ def account_of(books: Books, lane: Lane, *, price_age_s: float, at_ms: int) -> A
         day_start_equity=books.bot.day_start_equity,
         exposure=exposure,
         position_value=lane.value + pending,
-        sellable_qty=lane.holding.qty - selling,
+        sellable_qty=lane.holding.qty - lane.selling,
         unresolved_order=lane.unresolved,
         candles_since_exit=since,
     )

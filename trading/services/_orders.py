@@ -64,6 +64,7 @@ def open_order(intent: OrderIntent, *, now: datetime) -> Order:
         type=intent.type,
         qty=intent.qty,
         price=intent.price,
+        limit_price=intent.limit_price,
         created_at=now,
         updated_at=now,
     )
@@ -210,7 +211,8 @@ def settle(order: Order, ack: Ack, now: datetime, cause: str = "answered") -> Or
                 S.UNKNOWN: "order.unknown",
             }[verdict]
             _record(order, action, now)
-            if verdict is S.REJECTED and order.account is not None:
+            # A protective order has a policy of its own.
+            if verdict is S.REJECTED and order.account is not None and not order.is_guard:
                 _stop_after_repeat(order, now)
         else:
             order.refresh_from_db()
@@ -298,6 +300,7 @@ def placement_of(order: Order) -> Placement:
         kind=str(order.type),
         qty=order.qty,
         price=order.price,
+        limit_price=order.limit_price,
         filters=filters_of(order),
         sent_ms=_sent_ms(order),
     )
