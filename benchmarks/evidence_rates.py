@@ -29,7 +29,8 @@ from strategies import registry
 from strategies.errors import ParamsInvalid
 from strategies.protocol import Params
 from trading.costs import Filters, Terms
-from trading.evidence.assess import Case, Trials, assess
+from trading.evidence.assess import Case, assess
+from trading.evidence.found import Trials
 from trading.evidence.sharpe import Moments
 from trading.evidence.verdict import Thresholds
 from trading.metrics.series import daily_returns

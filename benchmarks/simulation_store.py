@@ -162,7 +162,7 @@ def _short(row: Simulation) -> None:
 
 def _job(row: Simulation) -> None:
     from trading import services
-    from trading.evidence.assess import Trials
+    from trading.evidence.found import Trials
 
     services.make_report(row, Trials())
 

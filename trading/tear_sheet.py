@@ -16,7 +16,8 @@ import numpy as np
 import orjson
 
 from marketdata.bars import Floats, Ints
-from trading.evidence.assess import Evidence, with_opening
+from trading.evidence.assess import with_opening
+from trading.evidence.found import Evidence
 from trading.metrics import Performance, daily_returns, drawdown_curve
 from trading.simulation import REASONS, Run, measure_run
 

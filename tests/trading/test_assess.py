@@ -13,7 +13,8 @@ from benchmarks.evidence_rates import EDGE, KINDS, Market, walk
 from marketdata.bars import Bars, Floats
 from strategies.protocol import Params, Strategy
 from trading.evidence import reasons
-from trading.evidence.assess import Case, Evidence, Trials, assess
+from trading.evidence.assess import Case, assess
+from trading.evidence.found import Evidence, Trials
 from trading.evidence.neighbourhood import neighbours, sampled
 from trading.evidence.sharpe import deflated_benchmark
 from trading.evidence.verdict import Colour, Reason, Thresholds, at_least, at_most, judge

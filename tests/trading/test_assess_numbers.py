@@ -12,7 +12,8 @@ from benchmarks.evidence_rates import EDGE, Market, walk
 from marketdata.bars import Floats
 from strategies.protocol import Params
 from tests.trading.test_assess import assessed
-from trading.evidence.assess import Case, Evidence, Trials
+from trading.evidence.assess import Case
+from trading.evidence.found import Evidence, Trials
 from trading.evidence.holding import longest_holding
 from trading.evidence.neighbourhood import neighbours, sampled
 from trading.evidence.sharpe import Moments, dsr, min_trl

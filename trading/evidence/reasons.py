@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from trading.evidence.found import Evidence
 from trading.evidence.verdict import Colour, Reason, Thresholds, at_least, at_most
 from trading.evidence.walk_forward import FOLDS
-
-if TYPE_CHECKING:
-    from trading.evidence.assess import Evidence
 
 # Texts say what a check means to somebody who decides about money.
 AHEAD = "Targets change when the future is cut off: the strategy looks ahead."

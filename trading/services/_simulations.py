@@ -21,7 +21,8 @@ from strategies.models import StrategyVersion
 from strategies.protocol import Params
 from trading import artifacts, events, metrics, tear_sheet
 from trading.errors import SimulationInvalid, SimulationUnfinished
-from trading.evidence.assess import Case, Trials, assess
+from trading.evidence.assess import Case, assess
+from trading.evidence.found import Trials
 from trading.evidence.sharpe import Moments
 from trading.evidence.verdict import Thresholds
 from trading.metrics import daily_returns

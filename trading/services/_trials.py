@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from strategies.models import Strategy
-from trading.evidence.assess import Trials
+from trading.evidence.found import Trials
 from trading.models import TrialCount
 
 
