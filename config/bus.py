@@ -68,16 +68,16 @@ def publish_on_commit(group: str, message: Mapping[str, Any]) -> None:
 
 
 @cache
-def client() -> Any:
-    """The shared synchronous Redis client (database 2: live market state)."""
+def client(timeout_s: float = 2) -> Any:
+    """The shared synchronous Redis client (database 2: live market state); one per timeout."""
     import redis  # 46 MB in a process that may never need it
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     return redis.Redis.from_url(
         redis_url(settings.REDIS_URL, 2),
-        socket_timeout=2,
-        socket_connect_timeout=2,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         # One more try finds a bus that was restarted; the default waits seconds for an absent one.
         retry=Retry(NoBackoff(), 1),
     )

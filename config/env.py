@@ -71,6 +71,8 @@ class Env(BaseSettings):
     bybit_market_data_base_url: str = ""
     binance_base_url: str = ""
     bybit_base_url: str = ""
+    binance_stream_base_url: str = ""
+    bybit_stream_base_url: str = ""
     exchange_timeout_s: float = Field(default=10, gt=0, le=120)
     simulated_seed: int = 20260101
 
@@ -91,6 +93,8 @@ class Env(BaseSettings):
     live_evidence_days: int = Field(default=30, ge=1)
     live_grant_max_hours: int = Field(default=168, ge=1, le=8760)
     live_confirm_minutes: int = Field(default=5, ge=1, le=5)
+    rate_budget_share: float = Field(default=0.9, ge=0.1, le=1)
+    private_streams: bool = True
 
     # Risk limits a new bot starts with; fractions of equity unless said otherwise
     risk_max_exposure: Decimal = Field(default=Decimal("0.95"), gt=0, le=1)

@@ -37,6 +37,7 @@ class _Console(Collector):
         yield from _system(self.now)
         yield from _market(self.now)
         yield from _execution(self.now)
+        yield from _limits()
         yield _counts("bots", "Bots by status.", Bot, "status")
         yield _counts("jobs", "Jobs by status.", Job, "status")
         events = CounterMetricFamily("audit_events", "Events in the audit log.")
@@ -90,6 +91,22 @@ def _execution(now: datetime) -> Iterator[Metric]:
     age = GaugeMetricFamily("exec_unknown_age_seconds", "Age of the oldest of them.")
     age.add_metric([], (now - found["oldest"]).total_seconds() if found["oldest"] else 0)
     yield age
+
+
+def _limits() -> Iterator[Metric]:
+    used = GaugeMetricFamily(
+        "rate_used_ratio", "Used part of an exchange's limit.", labels=["account", "window"]
+    )
+    closed = GaugeMetricFamily(
+        "rate_closed_seconds", "For how long an exchange wants no request.", labels=["account"]
+    )
+    for rates in queries.account_rates():
+        closed.add_metric([rates.account.name], rates.closed_s)
+        for use in rates.uses:
+            window = f"{use.window.name.rpartition(':')[2]}_{use.window.period_ms // 1000}s"
+            used.add_metric([rates.account.name, window], use.used / use.window.limit)
+    yield used
+    yield closed
 
 
 def _counts(name: str, title: str, model: type, field: str) -> GaugeMetricFamily:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from config.rate_budget import Priority
 from trading.brokers import binance_wire, bybit_wire
 from trading.brokers.outcomes import Failure, judged
 from trading.brokers.protocol import Ack, Outcome, Patience, Placement
+from trading.brokers.rates import OUT_OF_BUDGET, RateMeter
 from trading.brokers.reports import (
     Balance,
     KeyRights,
@@ -61,6 +63,15 @@ class Refused:
     failure: Failure
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer as it came, unjudged."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, Any]
+
+
 class LiveBroker:
     """One account. One request at a time; more threads wait for each other.
 
@@ -76,20 +87,25 @@ class LiveBroker:
         base_url: str = "",
         timeout_s: float = 8,
         recv_window_ms: int = 5_000,
+        rates: RateMeter | None = None,
     ) -> None:
         self.exchange = exchange
+        self.rates = rates
         # Both exchanges give up on a request within 10 s after its window.
         self.patience = Patience(settle_s=recv_window_ms / 1000 + 15, again_s=2, give_up_s=120)
         self._wire = WIRES[exchange]
         self._lock = threading.Lock()  # a ccxt client is not safe for two threads
         self._client = _client(exchange, credentials, timeout_s, recv_window_ms)
+        # Its own pace is that of one process; who counts for all needs no second brake.
+        self._client.enableRateLimit = rates is None
         if base_url:
             _point_at(self._client, exchange, base_url.rstrip("/"))
 
     def place(self, placement: Placement) -> Ack:
         """Send one order, once."""
         query = self._wire.placement(placement)
-        body = self._ask("place", query, sent_ms=placement.sent_ms)
+        why = Priority.ENTRY if placement.buy else Priority.EXIT
+        body = self._ask("place", query, sent_ms=placement.sent_ms, priority=why)
         if isinstance(body, Refused):
             return judged(self.exchange, body.failure)
         try:
@@ -102,7 +118,7 @@ class LiveBroker:
 
     def cancel(self, order: Reference) -> Ack:
         """Ask to cancel. Never ACKED: only a look-up tells that nothing filled meanwhile."""
-        body = self._ask("cancel", self._wire.reference(order))
+        body = self._ask("cancel", self._wire.cancellation(order))
         code = body.failure.label if isinstance(body, Refused) else "asked"
         return Ack(Outcome.UNKNOWN, code=code)
 
@@ -189,8 +205,17 @@ class LiveBroker:
             text = f"{self.exchange} gave an answer that can't be understood: {error!r}"
             raise AccountUnreachable(text[:200]) from None
 
-    def _ask(self, method: str, query: Mapping[str, Any], *, sent_ms: int = 0) -> Any:
+    def _ask(
+        self,
+        method: str,
+        query: Mapping[str, Any],
+        *,
+        sent_ms: int = 0,
+        priority: Priority | None = None,
+    ) -> Any:
         """The body of one answer, or Refused. `sent_ms` is the timestamp of the request."""
+        if self.rates and not self.rates.admit(method, priority):
+            return Refused(Failure(code=OUT_OF_BUDGET, text="no room in our budget", left=False))
         with self._lock:
             client = self._client
             client.sent_ms, client.seen = sent_ms, None
@@ -200,11 +225,18 @@ class LiveBroker:
                 return Refused(self._clean(_failure(client.seen, self._wire, error)))
             finally:
                 client.sent_ms = 0
+                if client.seen is not None:
+                    self._heard(method, client.seen)
+
+    def _heard(self, method: str, seen: Seen) -> None:
+        if self.rates:
+            code = self._wire.failure(seen.status, seen.body, "").code
+            self.rates.heard(method, seen.status, code, seen.headers)
 
 
-def _failure(seen: tuple[int, Any] | None, wire: Any, error: Exception) -> Failure:
+def _failure(seen: Seen | None, wire: Any, error: Exception) -> Failure:
     if seen is not None:
-        failure: Failure = wire.failure(seen[0], seen[1], str(error))
+        failure: Failure = wire.failure(seen.status, seen.body, str(error))
         return failure
     return Failure(text=type(error).__name__, left=not _never_left(error))
 
@@ -231,13 +263,13 @@ def _client(exchange: str, credentials: Credentials, timeout_s: float, window_ms
         """Stamps a request with its claim's time, remembers its answer unjudged."""
 
         sent_ms = 0
-        seen: tuple[int, Any] | None = None
+        seen: Seen | None = None
 
         def nonce(self) -> int:
             return self.sent_ms or int(super().nonce())
 
         def handle_errors(self, status: int, *rest: Any) -> Any:
-            self.seen = (int(status), rest[5])
+            self.seen = Seen(int(status), rest[5], rest[3] or {})
             return super().handle_errors(status, *rest)
 
     options = {**_OPTIONS[exchange], "recvWindow": window_ms, "maxRetriesOnFailure": 0}

@@ -11,6 +11,7 @@ from trading.queries._portfolio import (
     portfolio_now,
     positions_now,
 )
+from trading.queries._rates import AccountRates, account_rates, base_url_of, meter_of
 from trading.queries._readiness import (
     FeedAge,
     Gate,
@@ -34,15 +35,18 @@ from trading.queries._simulations import (
 )
 
 __all__ = [
+    "AccountRates",
     "BotCard",
     "EquityPoint",
     "FeedAge",
     "Gate",
     "PortfolioView",
     "PositionView",
+    "account_rates",
     "account_reasons",
     "accounts",
     "audit_events",
+    "base_url_of",
     "bot_card",
     "bot_cards",
     "bots_for_list",
@@ -55,6 +59,7 @@ __all__ = [
     "grants",
     "jobs",
     "last_verdicts",
+    "meter_of",
     "newest_search",
     "orders",
     "performance",

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from trading.brokers import AccountBroker, Broker, PaperBroker
 from trading.models import ExchangeAccount, Order
+from trading.queries._rates import base_url_of, meter_of
 from trading.services._accounts import credentials_of
 
 BrokerFor = Callable[[Order], Broker]
@@ -36,14 +37,10 @@ def broker_of(account: ExchangeAccount) -> AccountBroker:
 def _live(account: ExchangeAccount) -> AccountBroker:
     from trading.brokers.live import LiveBroker
 
-    env = settings.ENV
-    base_urls = {
-        ExchangeAccount.Exchange.BINANCE: env.binance_base_url,
-        ExchangeAccount.Exchange.BYBIT: env.bybit_base_url,
-    }
     return LiveBroker(
         account.exchange,
         credentials_of(account),
-        base_url=base_urls[ExchangeAccount.Exchange(account.exchange)],
-        timeout_s=env.exchange_timeout_s,
+        base_url=base_url_of(account),
+        timeout_s=settings.ENV.exchange_timeout_s,
+        rates=meter_of(account),
     )
