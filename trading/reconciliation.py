@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from trading.order_state import WORKING, OrderStatus
 
 PREFIX = "cs-"  # of every client order id that we make
-DUST = Decimal("0.00000001")  # exchanges round to it, once per posting
+DUST = Decimal("0.00000001")  # exchanges round each posting to it
 ZERO = Decimal(0)
 
 Change = tuple[str, Decimal]  # (asset, how much more of it)
@@ -73,13 +73,13 @@ def changes_of_fill(
 
 
 def expected_balances(opening: Mapping[str, Decimal], changes: Iterable[Change]) -> Books:
-    """Opening plus everything that is booked, and how much of it rounding may hide."""
+    """Opening plus everything that is booked, and how often rounding may have hidden some."""
     totals: dict[str, Decimal] = defaultdict(Decimal, opening)
-    postings: dict[str, int] = defaultdict(int)
+    rounded: dict[str, int] = defaultdict(int)
     for asset, change in changes:
         totals[asset] += change
-        postings[asset] += 1
-    return Books(dict(totals), dict(postings))
+        rounded[asset] += bool(change % DUST)
+    return Books(dict(totals), dict(rounded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ class Books:
     """What an account should hold by our own ledger."""
 
     totals: Mapping[str, Decimal]
-    postings: Mapping[str, int] = field(default_factory=dict)
+    rounded: Mapping[str, int] = field(default_factory=dict)  # postings finer than a dust
 
     def tolerance(self, asset: str, steps: Mapping[str, Decimal]) -> Decimal:
-        """One step, and a dust for each posting: more than that is a difference."""
-        return steps.get(asset, ZERO) + DUST * (1 + self.postings.get(asset, 0))
+        """One step, and a dust for each posting that was rounded: more is a difference."""
+        return steps.get(asset, ZERO) + DUST * (1 + self.rounded.get(asset, 0))
 
 
 def compare_balances(

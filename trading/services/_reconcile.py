@@ -119,9 +119,12 @@ def due_accounts(now: datetime) -> QuerySet[ExchangeAccount]:
     return reconciled_accounts().filter(never | (due & free))
 
 
-def ledger_of(account: ExchangeAccount) -> Iterator[Change]:
-    """Every change of the account's assets that we know of."""
-    fills = Fill.objects.filter(order__account=account).values(
+def ledger_of(account: ExchangeAccount, fills_to: int | None = None) -> Iterator[Change]:
+    """Every change of the account's assets that we know of, up to a fill."""
+    booked = Fill.objects.filter(order__account=account)
+    if fills_to is not None:
+        booked = booked.filter(pk__lte=fills_to)
+    fills = booked.values(
         "side", "qty", "price", "fee", "fee_asset", "symbol__base", "symbol__quote"
     )
     for fill in fills.iterator(chunk_size=2000):
@@ -216,7 +219,7 @@ def _take_opening(account: ExchangeAccount, seen: Seen, now: datetime) -> bool:
     """The first balances that can be trusted, less what we had booked by then."""
     if seen.totals is None or seen.unsure_orders:
         return False
-    booked = expected_balances({}, ledger_of(account)).totals
+    booked = expected_balances({}, ledger_of(account, seen.ledger_to)).totals
     opening = {
         asset: seen.totals.get(asset, Decimal(0)) - booked.get(asset, Decimal(0))
         for asset in sorted({*seen.totals, *booked})
@@ -242,7 +245,10 @@ def _balances_that_differ(account: ExchangeAccount, seen: Seen) -> list[Differen
     if seen.totals is None:
         return []
     found = compare_balances(
-        _books_of(account), seen.totals, steps=_steps(seen), unsure=seen.unsure_assets
+        _books_of(account, seen.ledger_to),
+        seen.totals,
+        steps=_steps(seen),
+        unsure=seen.unsure_assets,
     )
     for difference in found:
         foreign = foreign_of(difference.asset, seen.read.foreign)
@@ -251,9 +257,9 @@ def _balances_that_differ(account: ExchangeAccount, seen: Seen) -> list[Differen
     return found
 
 
-def _books_of(account: ExchangeAccount) -> Books:
+def _books_of(account: ExchangeAccount, fills_to: int) -> Books:
     opening = dict(OpeningBalance.objects.filter(account=account).values_list("asset", "qty"))
-    return expected_balances(opening, ledger_of(account))
+    return expected_balances(opening, ledger_of(account, fills_to))
 
 
 def _steps(seen: Seen) -> dict[str, Decimal]:

@@ -16,6 +16,7 @@ from trading.brokers import AccountBroker, Presence, ReportedFill
 from trading.errors import AccountUnreachable
 from trading.models import ExchangeAccount, Fill, FillCursor, Order
 from trading.order_state import OrderStatus, TransitionNotAllowed
+from trading.positions import Oversold
 from trading.reconciliation import Difference, evidence_of, is_late, text
 from trading.services._fills import apply_fills
 from trading.services._orders import WITH
@@ -25,6 +26,7 @@ OVERLAP_MS = 120_000  # what is read twice is booked once, so it costs nothing
 BEFORE_FIRST_MS = 300_000
 WINDOW_MS = 6 * 86_400_000  # Bybit answers for a week from the start of a range
 LATE_CANDIDATES = 5  # orders that we held for never sent, asked for when a fill has no order
+CANT_BE_BOOKED = (TransitionNotAllowed, Oversold)  # more than was ordered, or than is held
 UNREADY = order_state.UNRESOLVED | {OrderStatus.NEW, OrderStatus.DENIED}
 
 
@@ -116,7 +118,8 @@ def _by_order(
     for fill in fresh:
         grouped[fill.exchange_order_id].append(fill)
     read.foreign += [fill for fill in strangers if fill.exchange_order_id not in orders]
-    return [(order, grouped[key]) for key, order in orders.items() if key in grouped]
+    theirs = [(order, grouped[key]) for key, order in orders.items() if key in grouped]
+    return sorted(theirs, key=lambda pair: pair[0].pk)  # a sale after what it sells
 
 
 def _late_orders(
@@ -147,7 +150,7 @@ def _book(order: Order, fills: Sequence[ReportedFill], now: datetime, read: Read
         Order.objects.filter(pk=order.pk).update(exchange_order_id=order.exchange_order_id)
     try:
         apply_fills(order=order, reports=[as_report(fill) for fill in fills], now=now)
-    except TransitionNotAllowed:
+    except CANT_BE_BOOKED:
         more = sum((fill.qty for fill in fills), order.filled_qty)
         read.refused.append(
             Difference(

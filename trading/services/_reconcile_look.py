@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+import structlog
+from django.db.models import Max, Q
 
 from config import clock
 from marketdata.models import Symbol
@@ -31,8 +32,10 @@ from trading.reconciliation import (
     text,
 )
 from trading.services._orders import WITH, move
-from trading.services._reconcile_fills import Read, read_fills
+from trading.services._reconcile_fills import CANT_BE_BOOKED, Read, read_fills
 from trading.services._resolve import differs, fills_of, look_up, settle_report, told_fills
+
+log = structlog.get_logger(__name__)
 
 YOUNG = timedelta(seconds=5)  # an order that was just sent may not be everywhere yet
 LOOKS = 3  # at balances that move while they are read
@@ -50,6 +53,7 @@ class Seen:
     external: list[dict[str, Any]] = field(default_factory=list)
     read: Read = field(default_factory=Read)
     totals: dict[str, Decimal] | None = None
+    ledger_to: int = 0  # the newest of our fills that the totals can hold
     differences: list[Difference] = field(default_factory=list)
     unsure_orders: set[str] = field(default_factory=set)
     unsure_assets: set[str] = field(default_factory=set)
@@ -70,10 +74,13 @@ def look_at(account: ExchangeAccount, broker: AccountBroker, now: datetime) -> S
     working = _settle_working(account, listed, broker, seen, now)
     _read_money(account, broker, seen, now)
     doubt(seen, account, now)
+    found = [
+        *seen.read.refused,
+        *_orders_that_differ(working, broker, now),
+        *_listed_that_differ(account, listed, broker, seen),
+    ]
     seen.fills_booked = booked.count() - before
-    seen.differences += seen.read.refused
-    seen.differences += _orders_that_differ(working, broker, now)
-    seen.differences += _listed_that_differ(account, listed, broker, seen)
+    seen.differences = list({(each.kind, each.key): each for each in reversed(found)}.values())
     return seen
 
 
@@ -110,9 +117,16 @@ def _read_money(account: ExchangeAccount, broker: AccountBroker, seen: Seen, now
     for _ in range(LOOKS):
         before = _totals(broker)
         seen.read = read_fills(account, broker, seen.symbols, until_ms=seen.until_ms, now=now)
+        # A fill that is booked later may have come after the balances that are read next.
+        seen.ledger_to = newest_fill(account)
         if before == _totals(broker):
             seen.totals = before
             return
+
+
+def newest_fill(account: ExchangeAccount) -> int:
+    newest = Fill.objects.filter(order__account=account).aggregate(newest=Max("pk"))["newest"]
+    return newest or 0
 
 
 def _totals(broker: AccountBroker) -> dict[str, Decimal]:
@@ -133,7 +147,8 @@ def _settle_working(
     )
     return [
         order
-        for order in working.exclude(client_order_id__in=seen.unsure_orders)
+        # The oldest first: a sale is booked after what it sells.
+        for order in working.exclude(client_order_id__in=seen.unsure_orders).order_by("pk")
         if not _agrees(order, _settle(order, reports.get(order.client_order_id), broker, now))
     ]
 
@@ -152,7 +167,11 @@ def _settle(
     if report is None:
         report = _found(order, broker)
     if report is not None and differs(order, report):
-        settle_report(order, report, fills_of(order, report, told_fills(broker, [order])), now)
+        fills = fills_of(order, report, told_fills(broker, [order]))
+        try:
+            settle_report(order, report, fills, now)
+        except CANT_BE_BOOKED as error:  # a difference, not an end of the cycle
+            log.warning("reconciliation.refused", order_id=order.pk, error=str(error))
     return report
 
 
