@@ -84,7 +84,7 @@ def live_bot(symbol: Symbol, account: ExchangeAccount, **params: Any) -> Bot:
         symbol,
         strategy="buy_and_hold",
         params={"stop_loss": 0.02, **params},
-        knobs={"max_exposure": 0.6, "max_position": 0.5},
+        knobs={"max_exposure": 0.6, "max_position": 0.5, "protection": "software"},
         now=now,
     )
     Bot.objects.filter(pk=bot.pk).update(

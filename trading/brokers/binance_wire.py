@@ -71,6 +71,11 @@ def reference(order: Reference) -> dict[str, Any]:
     return {"symbol": market_id(order.symbol), "origClientOrderId": order.client_order_id}
 
 
+def cancellation(order: Reference) -> dict[str, Any]:
+    """The parameters of a cancel."""
+    return reference(order)
+
+
 def found(body: Any, order: Reference) -> OrderReport | None:
     """The order that was asked for."""
     said = entry(body)

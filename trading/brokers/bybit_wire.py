@@ -40,6 +40,8 @@ _STATUSES = {
     "Rejected": S.REJECTED,
 }
 _SPOT = {"category": "spot"}
+# It holds its coins from the start, so that nothing else sells them; a StopOrder finds none left.
+WAITING = "tpslOrder"
 
 
 def placement(order: Placement) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def placement(order: Placement) -> dict[str, Any]:
         return {**query, "orderType": "Limit", "timeInForce": "GTC", "price": f"{order.price:f}"}
     market = {**query, "orderType": "Market", "marketUnit": "baseCoin"}
     if order.kind == "STOP_MARKET":
-        return {**market, "orderFilter": "StopOrder", "triggerPrice": f"{order.price:f}"}
+        return {**market, "orderFilter": WAITING, "triggerPrice": f"{order.price:f}"}
     return market
 
 
@@ -71,12 +73,17 @@ def acknowledged(body: Any, order: Placement) -> str:
 
 def reference(order: Reference) -> dict[str, Any]:
     """The parameters that name an order of ours."""
-    query = {
+    return {
         **_SPOT,
         "symbol": market_id(order.symbol),
         "orderLinkId": order.client_order_id,
     }
-    return {**query, "orderFilter": "StopOrder"} if order.kind == "STOP_MARKET" else query
+
+
+def cancellation(order: Reference) -> dict[str, Any]:
+    """The parameters of a cancel, which has to say what kind of order it means."""
+    query = reference(order)
+    return {**query, "orderFilter": WAITING} if order.kind == "STOP_MARKET" else query
 
 
 def found(body: Any, order: Reference) -> OrderReport | None:

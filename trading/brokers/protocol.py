@@ -32,8 +32,8 @@ class Placement:
     qty: Decimal
     price: Decimal | None
     filters: Filters
-    limit_price: Decimal | None = None  # of a STOP_LIMIT, whose `price` is its trigger
     sent_ms: int = 0  # when it was claimed: the timestamp of the request
+    limit_price: Decimal | None = None  # of a STOP_LIMIT, whose `price` is its trigger
 
 
 @dataclass(frozen=True, slots=True)

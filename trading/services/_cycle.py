@@ -19,8 +19,8 @@ from trading.models import Bot, DecisionRecord, SystemState
 from trading.services import _jobs
 from trading.services._audit import record
 from trading.services._books import Books, claim_bot, release_bot
-from trading.services._bots import finish_replay, get_bot, place_cursors
-from trading.services._live import QuoteFor, follow, needs_quotes, serve_orders
+from trading.services._bots import finish_replay, get_bot, place_cursors, stop_bot
+from trading.services._live import QuoteFor, follow, is_flattened, needs_quotes, serve_orders
 from trading.services._orders import cancel_all_orders
 from trading.services._replay import replay, replayed_all
 
@@ -94,6 +94,8 @@ def _advance(
     books = Books.open(bot)
     if not bot.is_replay:
         follow(books, now, quote_for)
+        if is_flattened(books):
+            stop_bot(bot_id=bot.pk, by=None, now=now, reason="protection failed")
         wait = 1.0 if needs_quotes(books) else settings.ENV.bot_loop_interval_seconds
         return False, now + timedelta(seconds=wait)
     more = replay(books, now, budget_s=budget_s)

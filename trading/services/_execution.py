@@ -203,6 +203,12 @@ def _is_overtaken(order: Order, *, stop: bool) -> bool:
     return order.type == "LIMIT" and (stop or not manual)
 
 
+def may_leave(books: Books, lane: Lane, hit: ExitHit, market: Market) -> bool:
+    """Whether the risk rules would let this lane be sold now."""
+    account = account_of(books, lane, price_age_s=0, at_ms=market.at_ms)
+    return size(Wanted("SELL", hit.reason), books, lane, account)[1] is None
+
+
 def protect(
     *, books: Books, lane: Lane, hit: ExitHit, close_ms: int, market: Market, now: datetime
 ) -> bool:
@@ -215,7 +221,7 @@ def protect(
     qty, denial = size(Wanted("SELL", hit.reason), books, lane, account)
     if denial:
         return False
-    decision = _protective_exit(books, lane, hit, close_ms, now)
+    decision = protective_exit(books, lane, hit, close_ms, now)
     attempt = _attempts(books, lane, decision) if books.is_live else 0
     if attempt == MOST_ATTEMPTS:
         return False
@@ -255,7 +261,7 @@ def _attempts(books: Books, lane: Lane, decision: DecisionRecord) -> int:
     ).count()
 
 
-def _protective_exit(
+def protective_exit(
     books: Books, lane: Lane, hit: ExitHit, close_ms: int, now: datetime
 ) -> DecisionRecord:
     return DecisionRecord(

@@ -81,7 +81,7 @@ def _book(order: Order, bot: Bot, report: FillReport, now: datetime) -> Fill | N
         at=report.at,
     )
     bot.cash += filled.cash_change
-    _update_position(position, apply_fill(holding_of(position), filled), report, now)
+    _update_position(position, apply_fill(holding_of(position), filled), order, report, now)
     _update_trade(trade, position, order, report)
     return fill
 
@@ -94,9 +94,11 @@ def _position(order: Order, now: datetime) -> Position:
 
 
 def _update_position(
-    position: Position, holding: Holding, report: FillReport, now: datetime
+    position: Position, holding: Holding, order: Order, report: FillReport, now: datetime
 ) -> None:
-    if not position.qty:
+    # Fees in the coin leave dust that nobody can sell: less than a lot is as good as flat.
+    lot = order.symbol.qty_step
+    if position.qty < lot:
         position.opened_at = report.at
         position.high_since_entry = report.price
     position.qty = holding.qty
@@ -105,7 +107,7 @@ def _update_position(
     position.realized_pnl = holding.realized_pnl
     position.fees = holding.fees
     position.updated_at = now
-    if not holding.qty:
+    if holding.qty < lot and order.side == "SELL":
         position.opened_at = None
         position.high_since_entry = ZERO
         position.closed_ms = clock.to_ms(report.at)

@@ -11,18 +11,21 @@ from config import clock
 from marketdata.quotes import Quote
 from marketdata.timeframes import Timeframe
 from trading.decisions import Wanted
-from trading.models.orders import Order
+from trading.exits import ExitHit
+from trading.models import Bot, Fill, OrderIntent
+from trading.models.orders import STOPS, Order
 from trading.paper_market import Market
+from trading.protection import Step as GuardStep
 from trading.reasons import Reason
 from trading.services import _tape
 from trading.services._books import Books, Lane
-from trading.services._execution import (
-    match_orders,
-)
+from trading.services._execution import match_orders, protective_exit
+from trading.services._guards import keep_guard
 from trading.services._steps import (
     close_tick,
     decide_step,
     decision_of,
+    leave_lane,
     protect_lane,
     resume_orders,
 )
@@ -32,7 +35,10 @@ QuoteFor = Callable[[int], Quote | None]
 
 
 def serve_orders(books: Books, now: datetime, quote_for: QuoteFor) -> None:
-    """What is left of a stopped bot: its working orders, until they fill or are canceled."""
+    """What is left of a stopped bot: its working orders, until they fill or are canceled.
+
+    A live one keeps its stops at the exchange: what it holds is held on purpose.
+    """
     resume_orders(books, now)
     filled = False
     for lane in books.lanes:
@@ -42,6 +48,7 @@ def serve_orders(books: Books, now: datetime, quote_for: QuoteFor) -> None:
         if lane.orders and quote is not None:
             _fill_on_quote(books, lane, quote, now)
         filled = filled or lane.holding != before
+        keep_guard(books, lane, now)
     if filled:
         close_tick(books, at_ms=clock.to_ms(now), every_ms=1)
     books.commit(now=now)
@@ -50,6 +57,7 @@ def serve_orders(books: Books, now: datetime, quote_for: QuoteFor) -> None:
 def follow(books: Books, now: datetime, quote_for: QuoteFor) -> None:
     now_ms = clock.to_ms(now)
     resume_orders(books, now)
+    take_up_exits(books, now)
     quotes = {lane.symbol.pk: quote_for(lane.symbol.pk) for lane in books.lanes}
     steps = {lane.symbol.pk: _newest_step(books, lane, now) for lane in books.lanes}
     # All prices first: what one lane decides depends on the equity in all.
@@ -65,6 +73,8 @@ def follow(books: Books, now: datetime, quote_for: QuoteFor) -> None:
             decide_step(books, step, now, price_age_s=max(age_s, 0.0))
             if quote is not None:
                 _trade_quote(books, lane, quote, now)
+        if keep_guard(books, lane, now) is GuardStep.FLATTEN and quote is not None:
+            _flatten(books, lane, quote, now)
     close_tick(books, at_ms=now_ms, every_ms=int(settings.ENV.bot_loop_interval_seconds * 1000))
     books.commit(now=now)
 
@@ -93,6 +103,51 @@ def _newest_step(books: Books, lane: Lane, now: datetime) -> Step | None:
         books.decide(lane, decision_of(books, newest, Wanted(None, Reason.MISSED), now))
         return None
     return newest
+
+
+def take_up_exits(books: Books, now: datetime) -> None:
+    """What a stop at the exchange sold is the decision of its candle, as a software stop is."""
+    if not books.is_live:
+        return
+    timeframe = Timeframe(books.bot.timeframe)
+    for lane in books.lanes:
+        sold = (
+            Fill.objects.filter(bot=books.bot, symbol=lane.symbol, order__type__in=STOPS)
+            .filter(at__gte=clock.from_ms(lane.row.decided_ms))
+            .select_related("order__intent")
+            .order_by("-at")
+            .first()
+        )
+        if sold is None:
+            continue
+        close_ms = timeframe.floor(clock.to_ms(sold.at)) + timeframe.ms
+        if max(lane.row.decided_ms, lane.exited_ms) < close_ms:
+            hit = ExitHit(Reason(sold.order.intent.reason), sold.price, stop=True)
+            books.exit_within(lane, protective_exit(books, lane, hit, close_ms, now))
+
+
+def _flatten(books: Books, lane: Lane, quote: Quote, now: datetime) -> None:
+    """Sell what can't be protected, and let a person look before anything is bought again."""
+    if (clock.to_ms(now) - quote.at_ms) / 1000 > books.limits.max_price_age_s:
+        return
+    timeframe = Timeframe(books.bot.timeframe)
+    close_ms = timeframe.floor(quote.at_ms) + timeframe.ms
+    market = _quote_market(quote, 0)
+    hit = ExitHit(Reason.PROTECTION_FAILED, exact(quote.last), stop=True)
+    leave_lane(books, lane, hit, market, close_ms, now)
+    Bot.objects.running().filter(pk=books.bot.pk).update(stop_requested=True)
+
+
+def is_flattened(books: Books) -> bool:
+    """Whether a bot sold what it couldn't protect and has nothing left to sell of it."""
+    asked = Bot.objects.running().filter(pk=books.bot.pk, stop_requested=True)
+    if not books.is_live or not asked.exists():
+        return False
+    newest = OrderIntent.objects.filter(bot=books.bot, side="SELL").order_by("-pk").first()
+    if newest is None or newest.reason != Reason.PROTECTION_FAILED:
+        return False
+    lane = next(each for each in books.lanes if each.symbol.pk == newest.symbol_id)
+    return lane.holding.qty < lane.filters.qty_step and not lane.selling
 
 
 def _trade_quote(books: Books, lane: Lane, quote: Quote, now: datetime) -> None:

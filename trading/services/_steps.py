@@ -8,20 +8,23 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading.decisions import Wanted, decide
-from trading.exits import check_exits
+from trading.exits import ExitHit, check_exits
 from trading.models import DecisionRecord
 from trading.models.orders import Order
 from trading.order_state import OrderStatus
 from trading.paper_market import Market
 from trading.reasons import Reason
+from trading.risk import Denial
 from trading.services._books import Books, Lane
 from trading.services._execution import (
     account_of,
+    may_leave,
     protect,
     send_intent,
     size,
     withdraw_overtaken,
 )
+from trading.services._guards import stand_down
 from trading.services._resolve import resume_order
 from trading.services._tape import Step
 
@@ -39,14 +42,30 @@ def decide_step(books: Books, step: Step, now: datetime, *, price_age_s: float) 
     if wanted.side is None:
         books.decide(step.lane, decision_of(books, step, wanted, now))
         return
-    account = account_of(books, step.lane, price_age_s=price_age_s, at_ms=step.close_ms)
-    qty, denial = size(wanted, books, step.lane, account)
+    qty, denial = _sized(books, step, wanted, price_age_s)
+    if wanted.side == "SELL" and not denial and step.lane.guards:
+        if not _made_way(books, step.lane, now):
+            return  # decided in the next cycle, on the same candle
+        qty, denial = _sized(books, step, wanted, price_age_s)
     if denial:
         books.decide(step.lane, decision_of(books, step, wanted, now, denial=denial))
         return
     decision = decision_of(books, step, wanted, now)
     books.decide(step.lane, decision)
     send_intent(books=books, lane=step.lane, decision=decision, side=wanted.side, qty=qty, now=now)
+
+
+def _sized(
+    books: Books, step: Step, wanted: Wanted, price_age_s: float
+) -> tuple[Decimal, Denial | None]:
+    account = account_of(books, step.lane, price_age_s=price_age_s, at_ms=step.close_ms)
+    return size(wanted, books, step.lane, account)
+
+
+def _made_way(books: Books, lane: Lane, now: datetime) -> bool:
+    """Whether nothing of ours at the exchange can sell what this lane is about to sell."""
+    lane.leaving = True
+    return stand_down(books=books, lane=lane, now=now)
 
 
 def _wanted(books: Books, step: Step) -> Wanted:
@@ -66,8 +85,11 @@ def _wanted(books: Books, step: Step) -> Wanted:
 
 
 def _is_own(order: Order) -> bool:
-    """The bot waits for its own orders; those of a person only count in the risk rules."""
-    return order.intent.reason != Reason.MANUAL
+    """The bot waits for its own orders; those of a person only count in the risk rules.
+
+    A protective order waits for something that may never come.
+    """
+    return order.intent.reason != Reason.MANUAL and not order.is_guard
 
 
 def decision_of(
@@ -99,14 +121,23 @@ def protect_lane(books: Books, lane: Lane, market: Market, close_ms: int, now: d
         high_since_entry=lane.high_since_entry,
         market=market,
     )
-    if hit is not None and (hit.stop or not any(order.side == "SELL" for order in lane.orders)):
-        withdraw_overtaken(books=books, lane=lane, now=now, stop=hit.stop)
-        protect(books=books, lane=lane, hit=hit, close_ms=close_ms, market=market, now=now)
+    if hit is not None and (hit.stop or not lane.selling):
+        leave_lane(books, lane, hit, market, close_ms, now)
+
+
+def leave_lane(
+    books: Books, lane: Lane, hit: ExitHit, market: Market, close_ms: int, now: datetime
+) -> None:
+    """Sell what a lane holds, once nothing at the exchange can sell it any more."""
+    if lane.guards and not (may_leave(books, lane, hit, market) and _made_way(books, lane, now)):
+        return
+    withdraw_overtaken(books=books, lane=lane, now=now, stop=hit.stop)
+    protect(books=books, lane=lane, hit=hit, close_ms=close_ms, market=market, now=now)
 
 
 def _leaves(order: Order) -> bool:
     """Whether the bot is on its way out already; a resting profit target may wait for ever."""
-    return order.side == "SELL" and order.type != "LIMIT"
+    return order.side == "SELL" and order.type != "LIMIT" and not order.is_guard
 
 
 def close_tick(books: Books, *, at_ms: int, every_ms: int) -> None:
