@@ -15,6 +15,7 @@ from tests.trading.factories import (
     QUICK_WARMUP,
     bars,
     later,
+    make_account,
     make_bot,
     make_candles,
     make_replay,
@@ -118,7 +119,7 @@ def test_nothing_starts_in_an_emergency_stop() -> None:
 
 def test_live_trading_has_no_grant() -> None:
     bot = live()
-    Bot.objects.filter(pk=bot.pk).update(paper_mode=False)
+    Bot.objects.filter(pk=bot.pk).update(paper_mode=False, account=make_account())
 
     with pytest.raises(LiveNotGranted):
         start(bot)
