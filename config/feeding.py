@@ -18,6 +18,7 @@ from trading import services, tasks
 log = structlog.get_logger(__name__)
 
 WATCH_S = 1.0
+JUMP_MS = 250  # of the wall clock against the monotonic one, from one second to the next
 
 
 async def run_feed(stop: asyncio.Event) -> None:
@@ -39,18 +40,38 @@ def _run_bots(symbol_id: int, timeframe: str, open_ms: int) -> None:
 
 async def _watch(stop: asyncio.Event) -> None:
     """Runs on the monotonic clock, so that a wall clock that jumps doesn't silence it."""
-    loop = asyncio.get_running_loop()
+    loop, jumps = asyncio.get_running_loop(), Jumps()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch") as pool:
         while not stop.is_set():
-            await loop.run_in_executor(pool, _watch_once)
+            await loop.run_in_executor(pool, _watch_once, jumps)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), WATCH_S)
         # Not connection.close: that would be looked up here, and be this thread's.
         await loop.run_in_executor(pool, connections.close_all)
 
 
-def _watch_once() -> None:
+class Jumps:
+    """Notices that the wall clock was set, or that the machine slept."""
+
+    def __init__(self) -> None:
+        self._apart_ms = self._now_apart_ms()
+        self.unheard = False  # there was one that nobody was told of yet
+
+    def look(self) -> None:
+        """Compare the clocks once more."""
+        before, self._apart_ms = self._apart_ms, self._now_apart_ms()
+        self.unheard = self.unheard or abs(self._apart_ms - before) > JUMP_MS
+
+    def _now_apart_ms(self) -> float:
+        return clock.now_ms() - clock.mono() * 1000
+
+
+def _watch_once(jumps: Jumps) -> None:
+    jumps.look()
     try:
+        if jumps.unheard:
+            services.doubt_clocks(now=clock.now())
+            jumps.unheard = False
         tasks.send_hints(services.watch(now=clock.now()))
     except Exception as error:  # a busy database or an absent bus: the next second tries again
         log.warning("watch.failed", error=str(error))

@@ -16,6 +16,7 @@ from trading import services
 # A simulation that takes longer is ended and says so.
 LONGEST_S = 900
 WATCH_S = 50  # before the next one comes, though several exchanges don't answer
+RECONCILE_S = 45  # less than its lease lasts
 CHUNK_S = 100  # less than its claim of a chunk lasts
 SIMULATIONS = {"simulations"}
 LOW_PRIORITY = 10
@@ -60,14 +61,14 @@ def sweep_orders(**_: Any) -> None:
     services.sweep_orders(now=clock.now())
 
 
-@shared_task
+@shared_task(soft_time_limit=RECONCILE_S, time_limit=RECONCILE_S + 10)
 def reconcile_account(*, account_id: int, **_: Any) -> None:
     services.reconcile_account(account_id=account_id, now=clock.now())
 
 
 @shared_task(soft_time_limit=WATCH_S, time_limit=WATCH_S + 5)
 def watch_live(**_: Any) -> None:
-    """Each minute, from beat: exchanges' clocks, and grants whose time is over."""
+    """Exchanges' clocks, and grants whose time is over: from the tick, and each minute from beat."""
     services.watch_live(now=clock.now())
 
 
@@ -100,10 +101,13 @@ def send_hints(hints: services.Hints) -> None:
         run_search.apply_async(kwargs={"search_id": search_id}, expires=2)
     for account_id in hints.accounts:
         reconcile_account.apply_async(kwargs={"account_id": account_id}, expires=2)
-    if hints.indicators:
-        refresh_stale_indicators.apply_async(expires=2)
-    if hints.sweep:
-        sweep_orders.apply_async(expires=5)
+    for wanted, task, expires_s in (
+        (hints.indicators, refresh_stale_indicators, 2),
+        (hints.live, watch_live, 5),
+        (hints.sweep, sweep_orders, 5),
+    ):
+        if wanted:
+            task.apply_async(expires=expires_s)
 
 
 @before_task_publish.connect

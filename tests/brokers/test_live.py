@@ -34,7 +34,7 @@ def order(
     sent_ms: int = 0,
 ) -> Placement:
     at = None if kind == "MARKET" else D(price)
-    return Placement(client_id, "BTC/USDT", buy, kind, D(qty), at, FILTERS, sent_ms)
+    return Placement(client_id, "BTC/USDT", buy, kind, D(qty), at, FILTERS, sent_ms=sent_ms)
 
 
 def reference(client_id: str = "cs-one", kind: str = "LIMIT") -> Reference:

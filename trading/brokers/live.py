@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from config.rate_budget import Priority
 from trading.brokers import binance_wire, bybit_wire
-from trading.brokers.outcomes import Failure, judged
+from trading.brokers.outcomes import WRONG_TIME, Failure, judged
 from trading.brokers.protocol import Ack, Outcome, Patience, Placement
 from trading.brokers.rates import OUT_OF_BUDGET, RateMeter
 from trading.brokers.reports import (
@@ -88,9 +88,12 @@ class LiveBroker:
         timeout_s: float = 8,
         recv_window_ms: int = 5_000,
         rates: RateMeter | None = None,
+        on_wrong_time: Callable[[], object] | None = None,
     ) -> None:
         self.exchange = exchange
         self.rates = rates
+        self.offset_ms = 0  # their clock minus ours: on the stamp of every request
+        self._on_wrong_time = on_wrong_time
         # Both exchanges give up on a request within 10 s after its window.
         self.patience = Patience(settle_s=recv_window_ms / 1000 + 15, again_s=2, give_up_s=120)
         self._wire = WIRES[exchange]
@@ -218,7 +221,7 @@ class LiveBroker:
             return Refused(Failure(code=OUT_OF_BUDGET, text="no room in our budget", left=False))
         with self._lock:
             client = self._client
-            client.sent_ms, client.seen = sent_ms, None
+            client.sent_ms, client.offset_ms, client.seen = sent_ms, self.offset_ms, None
             try:
                 return getattr(client, self._wire.METHODS[method])(dict(query))
             except Exception as error:  # what it raises proves nothing; what was seen may
@@ -229,9 +232,11 @@ class LiveBroker:
                     self._heard(method, client.seen)
 
     def _heard(self, method: str, seen: Seen) -> None:
+        code = self._wire.failure(seen.status, seen.body, "").code
         if self.rates:
-            code = self._wire.failure(seen.status, seen.body, "").code
             self.rates.heard(method, seen.status, code, seen.headers)
+        if code in WRONG_TIME and self._on_wrong_time:
+            self._on_wrong_time()
 
 
 def _failure(seen: Seen | None, wire: Any, error: Exception) -> Failure:
@@ -263,10 +268,11 @@ def _client(exchange: str, credentials: Credentials, timeout_s: float, window_ms
         """Stamps a request with its claim's time, remembers its answer unjudged."""
 
         sent_ms = 0
+        offset_ms = 0
         seen: Seen | None = None
 
         def nonce(self) -> int:
-            return self.sent_ms or int(super().nonce())
+            return self.sent_ms or int(super().nonce()) + self.offset_ms
 
         def handle_errors(self, status: int, *rest: Any) -> Any:
             self.seen = Seen(int(status), rest[5], rest[3] or {})

@@ -65,6 +65,7 @@ _TURNED_AWAY = {
     "binance": frozenset({"-1003", "-1015", "-1021"}),
     "bybit": frozenset({"10002", "10006", "170005"}),
 }
+WRONG_TIME = frozenset({"-1021", "10002"})  # the clocks differ by more than we know
 _TURNED_AWAY_STATUS = frozenset({418, 429})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import F, Q
@@ -11,6 +11,7 @@ from config.fields import ExactDecimalField
 from trading.models.bots import Bot
 
 CLOCK_OFF_MS = 1_000  # above, nothing is bought: what times mean is not sure any more
+CLOCK_WITHIN = timedelta(minutes=5)  # a clock that was read longer ago is not known
 
 
 class ExchangeAccount(models.Model):
@@ -53,6 +54,11 @@ class ExchangeAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.exchange} ...{self.key_hint})"
+
+    def clock_is_right(self, now: datetime) -> bool:
+        """Whether its exchange's clock was read lately and agrees with ours."""
+        known = self.clock_at is not None and abs(now - self.clock_at) <= CLOCK_WITHIN
+        return known and abs(self.offset_ms) <= CLOCK_OFF_MS
 
     @property
     def key_problem(self) -> str:

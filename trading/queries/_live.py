@@ -8,10 +8,9 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from trading.models import Bot, ExchangeAccount, LiveGrant
-from trading.models.accounts import CLOCK_OFF_MS
+from trading.models.accounts import CLOCK_OFF_MS, CLOCK_WITHIN
 
 CHECKED_WITHIN = timedelta(hours=24)
-CLOCK_WITHIN = timedelta(minutes=5)
 
 
 def accounts() -> QuerySet[ExchangeAccount]:
@@ -62,7 +61,7 @@ def withdrawal_reasons(account: ExchangeAccount) -> list[str]:
 
 def clock_reasons(account: ExchangeAccount, now: datetime) -> list[str]:
     """The clocks must agree, and that must be known from minutes ago."""
-    if account.clock_at is None or now - account.clock_at > CLOCK_WITHIN:
+    if account.clock_at is None or abs(now - account.clock_at) > CLOCK_WITHIN:
         return ["The exchange's clock was not read in the last five minutes."]
     if abs(account.offset_ms) > CLOCK_OFF_MS:
         return [f"The clocks are {abs(account.offset_ms) / 1000:.1f} s apart."]

@@ -52,7 +52,7 @@ from trading.services._live_orders import (
     place_live_order,
     preview_live_order,
 )
-from trading.services._live_watch import watch_live
+from trading.services._live_watch import doubt_clocks, watch_live
 from trading.services._orders import cancel_all_orders, cancel_order, submit_order
 from trading.services._people import (
     create_token,
@@ -64,6 +64,7 @@ from trading.services._people import (
     sync_roles,
     use_token,
 )
+from trading.services._reachability import reconcile_soon
 from trading.services._reconcile import (
     reconcile_account,
     reconcile_due,
@@ -102,9 +103,11 @@ from trading.services._versions import create_version
 from trading.services._walks import walk_strategy
 
 __all__ = [
+    "doubt_clocks",
     "acknowledge_incident",
     "reconcile_account",
     "reconcile_due",
+    "reconcile_soon",
     "request_reconciliation",
     "poll_accounts",
     "set_account_enabled",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BrokerOf = Callable[[ExchangeAccount], Any]
+TRIES, SHORT_MS = 3, 300  # an answer that took longer is asked for again
 CLOCK_EVERY = timedelta(seconds=50)  # beat comes each 60 s; a second beat asks nothing again
 
 
@@ -82,10 +83,22 @@ def _broker(account: ExchangeAccount, broker_of: BrokerOf) -> LiveBroker:
 
 
 def _offset_ms(broker: LiveBroker) -> int:
-    """Theirs minus ours, taking the answer for the middle of its journey."""
-    before = clock.now_ms()
-    theirs = broker.time_ms()
-    return theirs - (before + clock.now_ms()) // 2
+    """Theirs minus ours, taking the answer for the middle of its journey; the shortest of a few.
+
+    Refuses AccountUnreachable when all took so long that they tell nothing.
+    """
+    journeys = []
+    for _ in range(TRIES):
+        before, began = clock.now_ms(), clock.mono()
+        theirs = broker.time_ms()
+        took_ms = (clock.mono() - began) * 1000
+        journeys.append((took_ms, round(theirs - before - took_ms / 2)))
+        if took_ms <= SHORT_MS:
+            break
+    took_ms, offset_ms = min(journeys)
+    if took_ms / 2 > CLOCK_OFF_MS:
+        raise AccountUnreachable(f"The time took {took_ms / 1000:.1f} s to arrive.")
+    return offset_ms
 
 
 def _note_clock(account: ExchangeAccount, offset_ms: int, now: datetime) -> None:

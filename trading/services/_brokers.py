@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -12,10 +14,13 @@ from trading.models import ExchangeAccount, Order
 from trading.queries._rates import base_url_of, meter_of
 from trading.services._accounts import credentials_of
 
+if TYPE_CHECKING:
+    from trading.brokers.live import LiveBroker
+
 BrokerFor = Callable[[Order], Broker]
 BrokerOf = Callable[[ExchangeAccount], AccountBroker]
 
-_made: dict[int, tuple[str, AccountBroker]] = {}
+_made: dict[int, tuple[str, LiveBroker]] = {}
 _lock = Lock()
 
 
@@ -31,10 +36,16 @@ def broker_of(account: ExchangeAccount) -> AccountBroker:
         if broker is None or key != account.sealed_secret:
             broker = _live(account)
             _made[account.pk] = (account.sealed_secret, broker)
+        broker.offset_ms = account.offset_ms
     return broker
 
 
-def _live(account: ExchangeAccount) -> AccountBroker:
+def doubt_clock(account_id: int) -> None:
+    """Forget when an account's clock was read: nothing is bought until it was read again."""
+    ExchangeAccount.objects.filter(pk=account_id).update(clock_at=None)
+
+
+def _live(account: ExchangeAccount) -> LiveBroker:
     from trading.brokers.live import LiveBroker
 
     return LiveBroker(
@@ -43,4 +54,5 @@ def _live(account: ExchangeAccount) -> AccountBroker:
         base_url=base_url_of(account),
         timeout_s=settings.ENV.exchange_timeout_s,
         rates=meter_of(account),
+        on_wrong_time=partial(doubt_clock, account.pk),
     )

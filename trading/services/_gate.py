@@ -18,10 +18,11 @@ from trading.models import (
     LiveGrant,
     Order,
     Position,
+    Reconciliation,
     SystemState,
 )
-from trading.models.accounts import CLOCK_OFF_MS
 from trading.order_state import LIVE
+from trading.queries import is_stale
 from trading.risk import Denial
 
 State = SystemState.State
@@ -66,7 +67,9 @@ def grant_denial(order: Order, *, now: datetime) -> Denial | None:
         return None
     if _is_blocked(order):
         return Denial.SYMBOL_BLOCKED
-    refused = _account_denial(account, order.symbol.name)
+    if _is_unread(account, now):
+        return Denial.BOOKS_UNREAD
+    refused = _account_denial(account, order.symbol.name, now)
     if refused:
         return refused
     grant = standing_grant(bot_id=order.bot_id, account_id=account.pk, now=now, lock=True)
@@ -84,6 +87,14 @@ def _is_blocked(order: Order) -> bool:
     return open_drifts.filter(concerned).exists()
 
 
+def _is_unread(account: ExchangeAccount, now: datetime) -> bool:
+    """Whether reconciliation has begun with the account, but read nothing for a while."""
+    standing = Reconciliation.objects.filter(account=account).first()
+    if standing is None or standing.started_at is None:
+        return False
+    return is_stale(standing, now)
+
+
 def standing_grant(
     *, bot_id: int, account_id: int, now: datetime, lock: bool = False
 ) -> LiveGrant | None:
@@ -98,10 +109,10 @@ def standing_grant(
     ).first()
 
 
-def _account_denial(account: ExchangeAccount, symbol: str) -> Denial | None:
+def _account_denial(account: ExchangeAccount, symbol: str, now: datetime) -> Denial | None:
     if account.key_problem:
         return Denial.KEY_NOT_ALLOWED
-    if abs(account.offset_ms) > CLOCK_OFF_MS:
+    if not account.clock_is_right(now):
         return Denial.CLOCK_OFF
     return None if symbol in account.symbols else Denial.SYMBOL_NOT_ALLOWED
 

@@ -130,9 +130,7 @@ def revoke_grant(*, grant_id: int, reason: str, by: User, now: datetime) -> Live
 
 def end_grants(*, now: datetime) -> int:
     """Tell of each grant whose time is over, once; how many were told of."""
-    over = LiveGrant.objects.filter(
-        approved_at__isnull=False, revoked_at=None, ended_at=None, expires_at__lte=now
-    )
+    over = ended_grants(now)
     told = 0
     for grant in over.select_related("bot", "account", "asked_by"):
         with transaction.atomic():
@@ -142,6 +140,13 @@ def end_grants(*, now: datetime) -> int:
             _notice(grant, "Its live grant has expired: no buys. What it holds it may sell.", now)
         told += 1
     return told
+
+
+def ended_grants(now: datetime) -> QuerySet[LiveGrant]:
+    """Those that have expired without anybody having been told."""
+    return LiveGrant.objects.filter(
+        approved_at__isnull=False, revoked_at=None, ended_at=None, expires_at__lte=now
+    )
 
 
 def bring_to_paper(*, bot_id: int, by: User, now: datetime, reason: str = "") -> Bot:

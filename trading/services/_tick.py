@@ -13,6 +13,7 @@ from trading.models import Bot, Heartbeat, Job, Order, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
+from trading.services._live_watch import live_watch_due
 from trading.services._reconcile import due_accounts
 from trading.services._resolve import orders_left
 from trading.services._system import beat_heart, finish_emergency_stop
@@ -36,6 +37,7 @@ class Hints:
     indicators: bool = False
     simulations: tuple[int, ...] = ()  # jobs that compute for long
     accounts: tuple[int, ...] = ()  # whose books are to be held against their exchange's
+    live: bool = False  # clocks of accounts are to be read, or people to be told of ended grants
     searches: tuple[int, ...] = ()  # one entry for each chunk that a worker may take
 
 
@@ -51,6 +53,7 @@ def tick(*, process: str, now: datetime) -> Hints:
         simulations=tuple(_waiting_simulations(now)),
         sweep=orders_left(now=now),
         indicators=marketdata_queries.has_stale_indicators(),
+        live=live_watch_due(now),
         accounts=tuple(due_accounts(now).values_list("pk", flat=True)),
         searches=tuple(_waiting_chunks(now)),
     )
