@@ -68,7 +68,7 @@ def reconcile_account(*, account_id: int, **_: Any) -> None:
 
 @shared_task(soft_time_limit=WATCH_S, time_limit=WATCH_S + 5)
 def watch_live(**_: Any) -> None:
-    """Exchanges' clocks, and grants whose time is over: from the tick, and each minute from beat."""
+    """Exchanges' clocks and ended grants: from the tick, and each minute from beat."""
     services.watch_live(now=clock.now())
 
 
