@@ -117,6 +117,10 @@ def order_row(order: Order) -> Said:
     }
 
 
+def _prices(emulator: Emulator, said: Said) -> Said:
+    return {pair.id: pair.last for pair in emulator.market.pairs}
+
+
 def _balances(emulator: Emulator, said: Said) -> Said:
     account = emulator.accounts.account(said.get("account", "main"))
     return {
@@ -128,6 +132,7 @@ def _balances(emulator: Emulator, said: Said) -> Said:
 ROUTES: dict[str, Callable[[Emulator, Said], Any]] = {
     "POST faults": _fail,
     "DELETE faults": lambda emulator, said: emulator.heal(),
+    "GET prices": _prices,
     "POST price": _price,
     "POST book": _book,
     "POST advance": lambda emulator, said: emulator.advance(int(said.get("steps", 1))),
