@@ -23,6 +23,7 @@ from trading.models import (
     Heartbeat,
     Job,
     LiveGrant,
+    Reconciliation,
     Simulation,
     Trade,
 )
@@ -109,9 +110,11 @@ def make_live_desk(settings: Settings, *, exchange: str = "binance", **account: 
     for process in ("beat", "feed"):
         Heartbeat.objects.update_or_create(process=process, defaults={"at": now})
     _paper_record(bot, now)
+    made = make_account(exchange=exchange, **account)
+    Reconciliation.objects.create(account=made, told_at=now)
     return LiveDesk(
         bot=bot,
-        account=make_account(exchange=exchange, **account),
+        account=made,
         simulation=_green(bot, now),
         now=now,
         asker=make_user("operator"),
