@@ -38,6 +38,7 @@ class _Console(Collector):
         yield from _market(self.now)
         yield from _execution(self.now)
         yield from _limits()
+        yield from _books(self.now)
         yield _counts("bots", "Bots by status.", Bot, "status")
         yield _counts("jobs", "Jobs by status.", Job, "status")
         events = CounterMetricFamily("audit_events", "Events in the audit log.")
@@ -91,6 +92,24 @@ def _execution(now: datetime) -> Iterator[Metric]:
     age = GaugeMetricFamily("exec_unknown_age_seconds", "Age of the oldest of them.")
     age.add_metric([], (now - found["oldest"]).total_seconds() if found["oldest"] else 0)
     yield age
+
+
+def _books(now: datetime) -> Iterator[Metric]:
+    rate = GaugeMetricFamily(
+        "recon_match_ratio", "Clean over judged cycles, 24 hours.", labels=["account"]
+    )
+    cycles = GaugeMetricFamily(
+        "recon_cycles_24h", "Cycles by result, 24 hours.", labels=["account", "result"]
+    )
+    drifts = GaugeMetricFamily("recon_drifts", "Open drifts.", labels=["account"])
+    for books in queries.account_books(now):
+        name, match = books.account.name, books.match
+        if match.rate is not None:
+            rate.add_metric([name], match.rate)
+        for result in ("clean", "different", "aborted"):
+            cycles.add_metric([name, result], getattr(match, result))
+        drifts.add_metric([name], books.drifts)
+    yield from (rate, cycles, drifts)
 
 
 def _limits() -> Iterator[Metric]:

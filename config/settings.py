@@ -229,6 +229,7 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.run_bot": {"queue": "cycles"},
     "trading.tasks.submit_order": {"queue": "orders"},
     "trading.tasks.sweep_orders": {"queue": "orders"},
+    "trading.tasks.reconcile_account": {"queue": "orders"},
     "trading.tasks.run_simulation": {"queue": "simulations"},
     "trading.tasks.run_search": {"queue": "simulations"},
     "trading.tasks.measure_drifts": {"queue": "simulations"},

@@ -36,6 +36,7 @@ class Denial(StrEnum):
     ACCOUNT_ORDER_EXCEEDED = "account_order_exceeded"
     ACCOUNT_EXPOSURE_EXCEEDED = "account_exposure_exceeded"
     SYMBOL_BLOCKED = "symbol_blocked"
+    BOOKS_UNREAD = "books_unread"
     LIVE_NOT_GRANTED = "live_not_granted"
     LIVE_PRICE_UNKNOWN = "live_price_unknown"
     GRANT_ORDER_EXCEEDED = "grant_order_exceeded"

@@ -8,13 +8,14 @@ from typing import Any
 
 import orjson
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from tests.exchange import faults
 from tests.exchange.accounts import FeeIn
 from tests.trading.factories import make_user
 from tests.trading.test_live_orders import Desk, desk, now_at, steps
-from trading import services
+from trading import services, tasks
 from trading.brokers import AccountBroker
 from trading.errors import IncidentNotOpen, IncidentUnconfirmed, IncidentUnknown, ReasonRequired
 from trading.models import (
@@ -35,7 +36,7 @@ from trading.models import (
 from trading.order_state import OrderStatus as S
 from trading.reconciliation import Difference
 from trading.services import _reconcile_look
-from trading.services._reconcile import due_accounts, ledger_of
+from trading.services._reconcile import LEASE, _lease, due_accounts, ledger_of
 
 __all__ = ["desk"]
 
@@ -369,6 +370,15 @@ class TestBalances:
         acknowledge(desk, Incident.objects.get(state=State.OPEN))
         assert submit(desk, desk.order(qty="0.001"), at=63).status == S.OPEN
 
+    def test_nothing_is_bought_on_books_that_were_not_read_for_long(self, desk: Desk) -> None:
+        reconcile(desk, 0)
+        assert submit(desk, desk.order(qty="0.001"), at=119).status == S.OPEN
+
+        order = submit(desk, desk.order(qty="0.001"), at=121)
+        assert (order.status, order.intent.denial) == (S.DENIED, "books_unread")
+        sale = submit(desk, desk.order(side="SELL", type="MARKET", qty="0.001"), at=121)
+        assert sale.status == S.OPEN
+
     def test_another_asset_blocks_nothing_of_this_symbol(self, desk: Desk) -> None:
         reconcile(desk, 0)
         desk.emulator.deposit("DOGE", 1000)
@@ -529,6 +539,16 @@ class TestTurns:
         assert due(desk, 3)
         assert AuditEvent.objects.filter(action="reconciliation.requested").exists()
 
+    def test_it_is_due_a_second_after_a_stream_came_back(self, desk: Desk) -> None:
+        reconcile(desk, 0)
+        services.reconcile_soon(account_id=desk.account.pk, now=desk.at(3))
+        assert [due(desk, seconds) for seconds in (3.5, 4)] == [False, True]
+
+    def test_a_cycle_of_a_worker_that_died_is_over_when_its_lease_is(self, desk: Desk) -> None:
+        assert _lease(desk.account.pk, desk.at(0)) is not None
+        assert not Reconciliation.objects.filter(lease_until=None).exists()
+        assert reconciled(desk, 61) == [Outcome.CLEAN]
+
     def test_accounts_that_nothing_uses_are_left_alone(self, desk: Desk) -> None:
         Bot.objects.update(paper_mode=True, account=None)
         assert not due(desk, 0)
@@ -542,6 +562,19 @@ class TestTurns:
     def test_the_tick_names_accounts_that_are_due(self, desk: Desk) -> None:
         hints = services.tick(process="beat", now=desk.at(0))
         assert hints.accounts == (desk.account.pk,)
+
+    def test_its_hints_are_tasks_that_end_before_their_lease(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[dict[str, int]] = []
+        task = tasks.reconcile_account
+        monkeypatch.setattr(task, "apply_async", lambda kwargs, expires: sent.append(kwargs))
+
+        tasks.send_hints(services.tick(process="beat", now=desk.at(0)))
+
+        assert sent == [{"account_id": desk.account.pk}]
+        assert task.time_limit < LEASE.total_seconds()
+        assert settings.CELERY_TASK_ROUTES[task.name]["queue"] == "orders"
 
     def test_all_that_are_due_are_reconciled(self, desk: Desk) -> None:
         def broker_of(account: ExchangeAccount) -> AccountBroker:

@@ -18,7 +18,7 @@ from strategies import queries as strategy_queries
 from strategies import registry
 from trading.models import Bot, HaltRequest, Heartbeat, Order, SystemState
 from trading.order_state import UNRESOLVED
-from trading.queries import _live, _rates
+from trading.queries import _live, _rates, _reconciliation
 from trading.queries._bots import bots_for_list
 
 LIVE_GRANTS = "live_grants"
@@ -88,6 +88,7 @@ def readiness(now: datetime) -> list[Gate]:
         _gate("exchanges_reachable", _circuit_reasons()),
         _gate("no_unresolved_orders", _unresolved_reasons()),
         _gate("processes_alive", _silent_reasons(now)),
+        _gate("books_agree", _reconciliation.books_reasons(now)),
         _gate("live_accounts", _live.live_account_reasons(now)),
         _gate("rate_budget", _rates.rate_reasons()),
         _gate(LIVE_GRANTS, _live.live_grant_reasons(now)),

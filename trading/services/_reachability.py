@@ -1,10 +1,17 @@
-"""Whether accounts answer: one that comes back is reconciled at once."""
+"""Whether accounts answer: one that comes back is reconciled soon after."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from trading.models import ExchangeAccount, Reconciliation
+
+SETTLED = timedelta(seconds=1)  # what it missed to say is there by then
+
+
+def reconcile_soon(*, account_id: int, now: datetime) -> None:
+    """A stream of the account was lost and is back: what it said meanwhile is read soon."""
+    Reconciliation.objects.filter(account_id=account_id).update(due_at=now + SETTLED)
 
 
 def was_reached(account: ExchangeAccount, *, now: datetime) -> None:

@@ -25,11 +25,10 @@ from trading.models import (
     HaltRequest,
     Incident,
     OpeningBalance,
-    Order,
     ReconcileRun,
     Reconciliation,
 )
-from trading.order_state import LIVE
+from trading.queries import reconciled_accounts
 from trading.reconciliation import (
     Books,
     Change,
@@ -49,7 +48,7 @@ log = structlog.get_logger(__name__)
 EVERY = timedelta(seconds=30)
 AFTER_STOP = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=5)  # while an exchange is away
-LEASE = timedelta(seconds=120)  # longer than a cycle may take
+LEASE = timedelta(seconds=60)  # longer than a cycle may take
 KEEP_RUNS = timedelta(days=7)
 
 Outcome = ReconcileRun.Outcome
@@ -97,14 +96,6 @@ def request_reconciliation(*, by: User, now: datetime) -> list[ExchangeAccount]:
             after={"accounts": names},
         )
     return accounts
-
-
-def reconciled_accounts() -> QuerySet[ExchangeAccount]:
-    """Accounts with live bots or with orders; a disabled one while its orders may still fill."""
-    alive = Order.objects.filter(account__isnull=False, status__in=LIVE).values("account_id")
-    used = Q(bots__isnull=False) | Q(orders__isnull=False)
-    wanted = (Q(enabled=True) & used) | Q(pk__in=alive)
-    return ExchangeAccount.objects.filter(wanted).distinct()
 
 
 def due_accounts(now: datetime) -> QuerySet[ExchangeAccount]:
