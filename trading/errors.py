@@ -114,6 +114,12 @@ class OrderNotOpen(Conflict):
     code = "ORDER_NOT_OPEN"
 
 
+class GuardStands(Conflict):
+    """What is to be sold is held by the position's stop at the exchange, for a moment yet."""
+
+    code = "GUARD_STANDS"
+
+
 class LiveModeOff(Refusal):
     """The setting TRADING_LIVE_MODE is off: nothing live is granted or sent."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from config.bus import EVENTS_GROUP, publish_on_commit
-from trading.models import Bot, Job, Order, PortfolioSnapshot
+from trading.models import Bot, Job, Order, PortfolioSnapshot, Protection
 
 
 class BotState(TypedDict):
@@ -53,6 +53,13 @@ class OrderChanged(TypedDict):
 class ReconciliationChanged(TypedDict):
     account_id: int
     incident_id: int | None
+    ts: str
+
+
+class ProtectionChanged(TypedDict):
+    bot_id: int
+    symbol_id: int
+    state: str
     ts: str
 
 
@@ -129,6 +136,18 @@ def reconciliation_changed(*, account_id: int, incident_id: int | None, now: dat
     _send(
         "reconciliation.changed",
         ReconciliationChanged(account_id=account_id, incident_id=incident_id, ts=now.isoformat()),
+    )
+
+
+def protection_changed(row: Protection, *, now: datetime) -> None:
+    _send(
+        "protection.changed",
+        ProtectionChanged(
+            bot_id=row.bot_id,
+            symbol_id=row.symbol_id,
+            state=row.state.lower(),
+            ts=now.isoformat(),
+        ),
     )
 
 

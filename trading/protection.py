@@ -46,7 +46,8 @@ class Why(StrEnum):
     HALTED = "system_halted"
 
 
-PASSING = frozenset({Why.PLACING, Why.MOVING, Why.PARTLY, Why.SELLING})
+PASSING = frozenset({Why.PLACING, Why.NO_ANSWER, Why.MOVING, Why.PARTLY, Why.SELLING})
+PASSES_WITHIN_S = 15.0
 
 
 class Step(StrEnum):
@@ -143,3 +144,73 @@ def next_step(newest_first: Sequence[Ended], policy: OnFailure) -> Step:
         return Step.FLATTEN
     wait = WAITS_S[min(len(failures), len(WAITS_S)) - 1]
     return Step.PLACE if newest_first[0].age_s >= wait else Step.WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that says whether one position of a live bot is protected."""
+
+    venue: Venue
+    held: Decimal  # whole lots
+    covered: Decimal  # by protective orders that stand and are meant to stay
+    settling: S | None  # of a protective order without a verdict
+    moving: bool  # one is being canceled
+    selling: bool
+    taken: bool  # the exchange takes stops of the symbol
+    placeable: bool
+    newest_first: Sequence[Ended]
+    bot_runs: bool
+    system_runs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a person is told of it. `watched`: the software stop is at work meanwhile."""
+
+    state: Literal["EXCHANGE", "SOFTWARE", "UNPROTECTED"]
+    why: Why | None
+    detail: str
+    watched: bool
+
+
+def judge(scene: Scene) -> Sight:
+    """Whether the position is protected, and why not."""
+    watched = scene.bot_runs and scene.system_runs
+    if scene.venue == "software":
+        if watched:
+            return Sight("SOFTWARE", None, "", watched)
+        lost = Why.BOT_STOPPED if scene.system_runs else Why.HALTED
+        return Sight("UNPROTECTED", lost, "", watched)
+    if scene.covered >= scene.held:
+        return Sight("EXCHANGE", None, "", watched)
+    why = _on_its_way(scene) or _impossible(scene)
+    if why is not None:
+        return Sight("UNPROTECTED", why, "", watched)
+    failures = failures_in_a_row(scene.newest_first)
+    if failures:
+        return Sight("UNPROTECTED", failures[0], scene.newest_first[0].code, watched)
+    why = Why.PLACING if scene.system_runs else Why.HALTED
+    return Sight("UNPROTECTED", why, "", watched)
+
+
+def is_alarming(sight: Sight, *, for_s: float) -> bool:
+    """Whether people must be told: at once, or after a while of what normally passes."""
+    if sight.state != "UNPROTECTED" or sight.why is Why.TOO_SMALL:
+        return False
+    return sight.why not in PASSING or for_s >= PASSES_WITHIN_S
+
+
+def _on_its_way(scene: Scene) -> Why | None:
+    if scene.settling is not None:
+        return Why.PLACING if scene.settling in (S.NEW, S.SUBMITTING) else Why.NO_ANSWER
+    if scene.moving:
+        return Why.MOVING
+    if scene.covered:
+        return Why.PARTLY
+    return Why.SELLING if scene.selling else None
+
+
+def _impossible(scene: Scene) -> Why | None:
+    if not scene.taken:
+        return Why.NOT_TAKEN
+    return None if scene.placeable else Why.TOO_SMALL

@@ -11,6 +11,7 @@ from trading.queries._portfolio import (
     portfolio_now,
     positions_now,
 )
+from trading.queries._protection import protections, said
 from trading.queries._rates import AccountRates, account_rates, base_url_of, meter_of
 from trading.queries._readiness import (
     FeedAge,
@@ -90,10 +91,12 @@ __all__ = [
     "searches",
     "simulation",
     "simulation_of",
+    "protections",
     "simulations",
     "start_reasons",
     "system_state",
     "trades",
     "trial_count",
+    "said",
     "trials_found",
 ]

@@ -18,10 +18,11 @@ from strategies import queries as strategy_queries
 from strategies import registry
 from trading.models import Bot, HaltRequest, Heartbeat, Order, SystemState
 from trading.order_state import UNRESOLVED
-from trading.queries import _live, _rates, _reconciliation
+from trading.queries import _live, _protection, _rates, _reconciliation
 from trading.queries._bots import bots_for_list
 
 LIVE_GRANTS = "live_grants"
+PROTECTED = "positions_protected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def readiness(now: datetime) -> list[Gate]:
         _gate("live_accounts", _live.live_account_reasons(now)),
         _gate("rate_budget", _rates.rate_reasons()),
         _gate(LIVE_GRANTS, _live.live_grant_reasons(now)),
+        _gate(PROTECTED, _protection.unprotected_reasons()),
     ]
 
 

@@ -22,6 +22,7 @@ from trading.services._books import Books, claim_bot, release_bot
 from trading.services._bots import finish_replay, get_bot, place_cursors, stop_bot
 from trading.services._live import QuoteFor, follow, is_flattened, needs_quotes, serve_orders
 from trading.services._orders import cancel_all_orders
+from trading.services._protection import watch_protection
 from trading.services._replay import replay, replayed_all
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,8 @@ def run_bot(
             more, due_at = _advance(bot, now, quote_for, budget_s)
         elif not bot.is_replay:
             serve_orders(Books.open(bot), now, quote_for)
+        if not bot.paper_mode:
+            watch_protection(now=now, bot_id=bot.pk)
     except LeaseLost:
         log.info("bot.lease_lost", bot_id=bot_id)
     except Exception as error:

@@ -28,7 +28,7 @@ from trading.models import (
 from trading.order_state import UNRESOLVED
 from trading.queries import Gate, readiness
 from trading.queries._live import check_reasons, clock_reasons, withdrawal_reasons
-from trading.queries._readiness import LIVE_GRANTS
+from trading.queries._readiness import LIVE_GRANTS, PROTECTED
 from trading.services._simulations import thresholds
 from trading.simulation.certificate import engine_hash
 
@@ -105,10 +105,9 @@ def _symbol_reasons(bot: Bot, account: ExchangeAccount) -> list[str]:
 
 
 def _unready(now: datetime) -> list[str]:
-    """Readiness but for grants: a bot whose grant has ended must be able to ask for another."""
-    return [
-        reason for gate in readiness(now) if gate.name != LIVE_GRANTS for reason in gate.reasons
-    ]
+    """Readiness but for what a grant may mend: a bot without one, whose stops nobody watches."""
+    mended = (LIVE_GRANTS, PROTECTED)
+    return [reason for gate in readiness(now) if gate.name not in mended for reason in gate.reasons]
 
 
 def _evidence_reasons(bot: Bot, now: datetime) -> list[str]:

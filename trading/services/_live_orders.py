@@ -29,6 +29,7 @@ from trading.services._gate import claim_denial, grant_denial, standing_grant
 from trading.services._intents import QuoteFor, check_intent, create_intent, place_order
 from trading.services._live_gate import Caps, check_live_mode, check_open, checklist
 from trading.services._orders import client_order_id, placement_of
+from trading.services._protection import make_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def place_live_order(
     """Send one order of a live bot. The same key gives the same order again.
 
     Refuses LiveModeOff, StepUpRequired, BotIsPaper, LiveNotGranted, GatesClosed, IntentDenied.
-    A sale passes without a grant and with closed gates: what was bought must be sellable.
+    A sale passes without a grant and with closed gates: what was bought must be sellable. The
+    position's stop at the exchange makes way for it; GuardStands while its end isn't known.
     """
     check_live_mode()
     check_confirmed(user=by, via=via, now=now)
@@ -80,6 +82,8 @@ def place_live_order(
         if _grant(bot, now) is None:
             raise LiveNotGranted(f"No live grant of {bot.name} stands.")
         check_open(_gates(bot, now))
+    if wanted.side == Side.SELL and not sent:
+        make_way(bot=bot, symbol=wanted.symbol, now=now)
     intent = create_intent(
         bot_id=bot.pk,
         symbol=wanted.symbol,

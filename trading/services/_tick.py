@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from marketdata import queries as marketdata_queries
-from trading.models import Bot, Heartbeat, Job, Order, SearchChunk, SystemState
+from trading.models import Bot, Heartbeat, Job, Order, Position, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
 from trading.services._live_watch import live_watch_due
+from trading.services._protection import watch_protection
 from trading.services._reconcile import due_accounts
 from trading.services._resolve import orders_left
 from trading.services._system import beat_heart, finish_emergency_stop
@@ -45,6 +46,7 @@ def tick(*, process: str, now: datetime) -> Hints:
     """One second's dispatch by conditional update; two ticks at once share the work."""
     beat_heart(process=process, now=now)
     finish_emergency_stop(now=now)
+    watch_protection(now=now)
     if now.second < HEAD_WITHIN_S and now.minute % HEAD_EVERY_MIN == 0:
         export_head(now=now)
     return Hints(
@@ -88,11 +90,15 @@ def is_silent(*, process: str, now: datetime) -> bool:
 
 
 def _due_bots(now: datetime) -> list[int]:
-    """Running bots whose time has come, and stopped ones with an order that may still fill."""
+    """Running bots whose time has come, stopped ones with an order that may still fill, and
+    stopped live ones that hold something: its stop at the exchange is kept.
+    """
     if not _bots_may_run():
         return []
     working = Order.objects.filter(status__in=WORKING).values("bot_id")
-    serving = Q(source=Bot.Source.LIVE_FEED, status=Bot.Status.STOPPED, pk__in=working)
+    held = Position.objects.filter(bot__paper_mode=False, qty__gte=F("symbol__qty_step"))
+    concerned = Q(pk__in=working) | Q(pk__in=held.values("bot_id"))
+    serving = concerned & Q(source=Bot.Source.LIVE_FEED, status=Bot.Status.STOPPED)
     # Nothing is due later than that: such a time was written before the clock was set back.
     never = now + timedelta(seconds=2 * settings.ENV.bot_loop_interval_seconds + 60)
     due = Bot.objects.filter(

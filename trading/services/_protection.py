@@ -1,0 +1,208 @@
+"""Whether live positions are protected: looked at each second, told to people when they aren't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from config.fields import plain
+from marketdata.models import Symbol
+from strategies import queries as strategy_queries
+from strategies import registry
+from trading import costs, events, order_state, protection
+from trading.errors import GuardStands
+from trading.knobs import Knobs
+from trading.models import Bot, Order, Position, Protection, SystemState
+from trading.order_state import OrderStatus
+from trading.protection import Scene, Sight, Stop
+from trading.services._audit import record
+from trading.services._books import filters_of
+from trading.services._guards import end_order, ended, guards_of_position
+from trading.services._orders import WITH
+
+State = Protection.State
+HOLD = timedelta(seconds=10)  # a person's sale takes no longer from the stop's end to its claim
+UNRESOLVED = (OrderStatus.NEW, *order_state.UNRESOLVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One position, what should protect it, and whether it does."""
+
+    position: Position
+    sight: Sight
+    level: str
+
+
+def watch_protection(*, now: datetime, bot_id: int | None = None) -> int:
+    """Bring what is known of every live position's protection up to date; how many changed."""
+    known = Protection.objects.select_related("bot", "symbol")
+    held = _held()
+    if bot_id is not None:
+        held, known = held.filter(bot_id=bot_id), known.filter(bot_id=bot_id)
+    looks = [look for position in held if (look := look_at(position, now)) is not None]
+    pairs = {(look.position.bot_id, look.position.symbol_id) for look in looks}
+    over = [row for row in known if (row.bot_id, row.symbol_id) not in pairs]
+    for row in over:
+        _end(row, now)
+    return len(over) + sum(_note(look, now) for look in looks)
+
+
+def make_way(*, bot: Bot, symbol: Symbol, now: datetime) -> None:
+    """Before a person sells: the position's stop is canceled, and none is placed for a while.
+
+    Refuses GuardStands while its end isn't known.
+    """
+    Protection.objects.filter(bot=bot, symbol=symbol).update(hold_until=now + HOLD)
+    standing = Order.objects.select_related(*WITH).filter(
+        bot=bot, symbol=symbol, status__in=order_state.LIVE
+    )
+    for order in standing:
+        if order.is_guard and not end_order(order=order, now=now):
+            raise GuardStands(
+                f"The stop of {symbol.name} at the exchange is being canceled; try again."
+            )
+
+
+def look_at(position: Position, now: datetime) -> Look | None:
+    """None where the strategy declares no stop."""
+    bot, symbol = position.bot, position.symbol
+    orders = list(Order.objects.filter(bot=bot, symbol=symbol, status__in=order_state.LIVE))
+    guards = [order for order in orders if order.is_guard]
+    sales = [order for order in orders if order.side == "SELL" and not order.is_guard]
+    stop = _stop(position)
+    if stop is None:
+        return None
+    standing = [
+        order
+        for order in guards
+        if order.status in order_state.WORKING and order.pending_cancel_at is None
+    ]
+    scene = Scene(
+        venue=Knobs.model_validate(bot.knobs).protection,
+        held=stop.qty,
+        covered=sum((order.qty - order.filled_qty for order in standing), Decimal(0)),
+        settling=_settling(guards),
+        moving=len(standing) < len(guards),
+        selling=bool(sales),
+        taken=symbol.stops != Symbol.Stops.NONE,
+        placeable=protection.is_placeable(stop, filters_of(symbol)),
+        newest_first=ended(guards_of_position(bot.pk, symbol.pk, position.opened_at), now),
+        bot_runs=bot.is_running,
+        system_runs=_system_runs(),
+    )
+    trigger = standing[0].price if standing else stop.trigger
+    return Look(position, protection.judge(scene), f"{plain(trigger or stop.trigger):f}")
+
+
+def _held() -> QuerySet[Position]:
+    """Positions of at least a lot that live bots hold."""
+    return Position.objects.filter(
+        bot__paper_mode=False, qty__gte=F("symbol__qty_step")
+    ).select_related("bot__version__strategy", "symbol")
+
+
+def _stop(position: Position) -> Stop | None:
+    version = position.bot.version
+    exits = registry.get(version.strategy.name).exits(strategy_queries.params_of(version))
+    filters = filters_of(position.symbol)
+    return protection.wanted_stop(
+        exits=exits,
+        entry_price=position.entry_price,
+        high=position.high_since_entry,
+        free=costs.floor_to(position.qty, filters.qty_step),
+        filters=filters,
+    )
+
+
+def _settling(guards: Iterable[Order]) -> OrderStatus | None:
+    return next((OrderStatus(each.status) for each in guards if each.status in UNRESOLVED), None)
+
+
+def _system_runs() -> bool:
+    running = SystemState.State.RUNNING
+    return SystemState.objects.filter(pk=1, state=running, scheduler_on=True).exists()
+
+
+def _note(look: Look, now: datetime) -> bool:
+    """Keep it if it is news; two watchers at once tell people once."""
+    sight, position = look.sight, look.position
+    seen = {
+        "state": sight.state,
+        "reason": sight.why or "",
+        "detail": sight.detail[:60],
+        "watched": sight.watched,
+        "level": look.level[:40],
+    }
+    with transaction.atomic():
+        row, fresh = Protection.objects.get_or_create(
+            bot=position.bot, symbol=position.symbol, defaults={**seen, "since": now}
+        )
+        row = Protection.objects.select_for_update().get(pk=row.pk)
+        changed = fresh or any(getattr(row, name) != value for name, value in seen.items())
+        if row.state != sight.state:
+            row.since = now
+        for name, value in seen.items():
+            setattr(row, name, value)
+        told = _tell(row, position, sight, now)
+        if changed or told:
+            row.save(update_fields=[*seen, "since", "alarmed_at"])
+            events.protection_changed(row, now=now)
+    return changed or told
+
+
+def _tell(row: Protection, position: Position, sight: Sight, now: datetime) -> bool:
+    """People hear of it once when it is lost, and once when it is back."""
+    for_s = abs((now - row.since).total_seconds())
+    alarming = protection.is_alarming(sight, for_s=for_s)
+    if alarming and row.alarmed_at is None:
+        row.alarmed_at = now
+        _announce(row, position.bot, position.symbol, "protection.lost", now)
+        return True
+    if row.alarmed_at is not None and sight.state != State.UNPROTECTED:
+        row.alarmed_at = None
+        _announce(row, position.bot, position.symbol, "protection.restored", now)
+        return True
+    return False
+
+
+def _end(row: Protection, now: datetime) -> None:
+    """The position is closed, or needs no stop any more."""
+    with transaction.atomic():
+        gone, _ = Protection.objects.filter(pk=row.pk).delete()
+        if gone:
+            if row.alarmed_at is not None:
+                record(
+                    action="protection.restored",
+                    subject=f"bot:{row.bot_id}",
+                    by=None,
+                    now=now,
+                    reason="nothing left to protect",
+                    after={"symbol": str(row.symbol)},
+                )
+            events.protection_changed(row, now=now)
+
+
+def _announce(row: Protection, bot: Bot, symbol: Symbol, action: str, now: datetime) -> None:
+    reason = " ".join(filter(None, [row.reason, row.detail]))
+    record(
+        action=action,
+        subject=f"bot:{bot.pk}",
+        by=None,
+        now=now,
+        reason=reason,
+        after={"symbol": str(symbol), "state": str(row.state), "watched": row.watched},
+    )
+    lost = action == "protection.lost"
+    watched = "the software stop watches" if row.watched else "nothing watches"
+    text = (
+        f"{bot.name}: {symbol.name} is unprotected ({reason.replace('_', ' ')}); {watched}."
+        if lost
+        else f"{bot.name}: {symbol.name} is protected again."
+    )
+    events.system_notice(text, bot_id=bot.pk, now=now, level="danger" if lost else "info")
