@@ -50,6 +50,13 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         ),
     ),
     (
+        "Real money",
+        (
+            Place("trading:live", "Live trading", "live", "l"),
+            Place("trading:accounts", "Accounts", "account", "x"),
+        ),
+    ),
+    (
         "System",
         (
             Place("trading:jobs", "Jobs", "jobs", "j"),

@@ -183,6 +183,18 @@ def ago(value: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def left(value: datetime | None) -> SafeString | str:
+    """How long until then, kept current by the page."""
+    if value is None:
+        return UNKNOWN
+    seconds = (value - clock.now()).total_seconds()
+    text = "over" if seconds <= 0 else f"{duration(seconds)} left"
+    return format_html(
+        '<time-left datetime="{}" title="{} UTC">{}</time-left>', value.isoformat(), at(value), text
+    )
+
+
+@register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; decorative unless it gets a label."""
     if label:
@@ -291,6 +303,8 @@ _TONES = {
     "APPROVED": "info",
     "SIMULATED": "info",
     "CANDIDATE": "accent",
+    "STANDING": "up",
+    "ASKED": "warn",
     "PAUSED": "warn",
     "UNKNOWN": "warn",
     "HALTED": "warn",

@@ -14,4 +14,5 @@ import "./elements/live-price.js";
 import "./elements/live-socket.js";
 import "./elements/relative-time.js";
 import "./elements/theme-toggle.js";
+import "./elements/time-left.js";
 import "./elements/utc-clock.js";
