@@ -18,6 +18,7 @@ ORDER_TYPES = [
     "TAKE_PROFIT",
     "TAKE_PROFIT_LIMIT",
 ]
+AT_MARKET = {"STOP_LOSS", "TAKE_PROFIT"}
 UNKNOWN = {"code": -1121, "msg": "Invalid symbol."}
 
 
@@ -58,7 +59,7 @@ def _symbol(pair: Pair) -> dict[str, Any]:
         "quoteAsset": pair.quote,
         "baseAssetPrecision": 8,
         "quoteAssetPrecision": 8,
-        "orderTypes": ORDER_TYPES,
+        "orderTypes": [one for one in ORDER_TYPES if pair.market_stops or one not in AT_MARKET],
         "isSpotTradingAllowed": True,
         "filters": [
             _filter(
@@ -66,6 +67,7 @@ def _symbol(pair: Pair) -> dict[str, Any]:
             ),
             _filter("LOT_SIZE", minQty=pair.min_qty, maxQty=pair.max_qty, stepSize=pair.step),
             _filter("NOTIONAL", minNotional=pair.min_notional, applyMinToMarket=True),
+            _filter("MAX_NUM_ALGO_ORDERS", maxNumAlgoOrders=pair.max_stops),
         ],
     }
 

@@ -28,6 +28,8 @@ REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.CLIENT_ID_TAKEN: (-2010, "Duplicate order sent."),
     Reason.WOULD_TAKE: (-2010, "Order would immediately match and take."),
     Reason.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
+    Reason.STOP_NOT_TAKEN: (-1013, "Stop loss orders are not supported for this symbol."),
+    Reason.TOO_MANY_STOPS: (-1013, "Filter failure: MAX_NUM_ALGO_ORDERS"),
     Reason.ORDER_UNKNOWN: (-2013, "Order does not exist."),
 }
 

@@ -25,6 +25,8 @@ REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.CLIENT_ID_TAKEN: (170141, "Duplicate clientOrderId."),
     Reason.WOULD_TAKE: (170218, "The LIMIT-MAKER order is rejected due to invalid price."),
     Reason.WOULD_TRIGGER: (170210, "New order rejected."),
+    Reason.STOP_NOT_TAKEN: (170227, "This feature is not supported."),
+    Reason.TOO_MANY_STOPS: (170810, "Cannot exceed maximum of 500 conditional orders."),
     Reason.ORDER_UNKNOWN: (170213, "Order does not exist."),
 }
 

@@ -135,6 +135,15 @@ class Emulator(LoopbackServer):
         """Stop trading of one pair, or let it go on."""
         self.call(lambda: setattr(self.engine.book(symbol).pair, "trading", trading))
 
+    def limit_stops(self, symbol: str, *, market: bool = True, most: int = 5) -> None:
+        """Which stops a pair takes: those that sell at the market, too? How many that wait?"""
+
+        def change() -> None:
+            pair = self.engine.book(symbol).pair
+            pair.market_stops, pair.max_stops = market, most
+
+        self.call(change)
+
     def place_by_hand(
         self, symbol: str, side: str, qty: Any, price: Any, client_id: str = "web_1"
     ) -> Order:

@@ -30,6 +30,8 @@ class Pair:
     max_price: str = "1000000"
     band_up: str = "5"
     band_down: str = "0.2"
+    market_stops: bool = True  # else a stop needs a limit
+    max_stops: int = 5  # that wait, of one account
     scale: float = 1.0  # of the made-up candles, which are about 42,000
 
     @property

@@ -95,6 +95,8 @@ class Engine:
         check(wanted, book.rules, book.last)
         if self._taken(wanted):
             raise Refusal(Reason.CLIENT_ID_TAKEN)
+        if wanted.trigger:
+            self._check_stop(wanted, book)
         wanted.words |= {"base": book.pair.base, "quote": book.pair.quote}
         now = self.clock()
         order = Order(
@@ -109,6 +111,13 @@ class Engine:
         if wanted.post_only and self.habits.post_only_is_refused and book.crosses(order):
             raise Refusal(Reason.WOULD_TAKE)
         return order, book
+
+    def _check_stop(self, wanted: Wanted, book: Book) -> None:
+        if wanted.kind is Kind.MARKET and not book.pair.market_stops:
+            raise Refusal(Reason.STOP_NOT_TAKEN)
+        resting = [one for one in book.resting.values() if one.wanted.account == wanted.account]
+        if sum(map(_waits, resting)) >= book.pair.max_stops:
+            raise Refusal(Reason.TOO_MANY_STOPS)
 
     def _taken(self, wanted: Wanted) -> bool:
         before = self._by_client_id.get((wanted.account, wanted.client_id), [])

@@ -56,6 +56,8 @@ class Reason(StrEnum):
     CLIENT_ID_TAKEN = "CLIENT_ID_TAKEN"
     WOULD_TAKE = "WOULD_TAKE"
     WOULD_TRIGGER = "WOULD_TRIGGER"
+    STOP_NOT_TAKEN = "STOP_NOT_TAKEN"  # at the market: only with a limit
+    TOO_MANY_STOPS = "TOO_MANY_STOPS"
     ORDER_UNKNOWN = "ORDER_UNKNOWN"
 
 

@@ -91,6 +91,31 @@ def test_a_stop_that_would_trigger_at_once_is_refused_by_binance(binance: Emulat
         client.create_order(PAIR, "market", "sell", 0.01, None, {"stopLossPrice": 42_500})
 
 
+def test_a_pair_without_market_stops_takes_those_with_a_limit(binance: Emulator) -> None:
+    binance.limit_stops("BTCUSDT", market=False)
+    client = sync_client(binance)
+    market = client.load_markets()[PAIR]
+    assert "STOP_LOSS" not in market["info"]["orderTypes"]
+    stop = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "stopPrice": "41000"}
+
+    with pytest.raises(ccxt.BaseError, match=r"-1013.*Stop loss orders are not supported"):
+        client.private_post_order({**stop, "type": "STOP_LOSS"})
+    limit = {"type": "STOP_LOSS_LIMIT", "timeInForce": "GTC", "price": "40900"}
+    client.private_post_order({**stop, **limit})
+
+    assert len(binance.ledger.open_orders()) == 1
+
+
+def test_a_sixth_stop_that_waits_is_refused_by_binance(binance: Emulator) -> None:
+    client = sync_client(binance)
+    client.load_markets()
+    for _ in range(5):
+        client.create_order(PAIR, "market", "sell", 0.01, None, {"stopLossPrice": 41_000})
+
+    with pytest.raises(ccxt.BadRequest, match=r"-1013.*MAX_NUM_ALGO_ORDERS"):
+        client.create_order(PAIR, "market", "sell", 0.01, None, {"stopLossPrice": 41_000})
+
+
 def test_a_client_id_that_is_in_use_is_refused(emulator: Emulator, client: Any) -> None:
     limit_buy(client, "same")
 
