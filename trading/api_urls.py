@@ -16,6 +16,7 @@ from trading.api import (
     orders,
     people,
     portfolio,
+    reconciliation,
     searches,
     simulations,
     strategies,
@@ -76,6 +77,19 @@ urlpatterns = [
     path("jobs/<int:job_id>", jobs.JobView.as_view(), name="job"),
     path("jobs/<int:job_id>/cancel", jobs.JobCancelView.as_view(), name="job-cancel"),
     path("market/backfill", jobs.BackfillView.as_view(), name="backfill"),
+    path("reconciliation", reconciliation.ReconciliationView.as_view(), name="reconciliation"),
+    path(
+        "reconciliation/run",
+        reconciliation.ReconciliationRunView.as_view(),
+        name="reconciliation-run",
+    ),
+    path("incidents", reconciliation.IncidentsView.as_view(), name="incidents"),
+    path("incidents/<int:incident_id>", reconciliation.IncidentView.as_view(), name="incident"),
+    path(
+        "incidents/<int:incident_id>/acknowledge",
+        reconciliation.IncidentAcknowledgeView.as_view(),
+        name="incident-acknowledge",
+    ),
     path("dead-letters", jobs.DeadLettersView.as_view(), name="dead-letters"),
     path(
         "dead-letters/<int:letter_id>/retry",

@@ -19,6 +19,7 @@ AREAS = {
     "order": "orders",
     "decision": "decisions",
     "candle": "candles",
+    "reconciliation": "reconciliation",
 }
 _TOPIC = re.compile(
     r"(?:bot|job|order|symbol):\d{1,18}\Z|[a-z]{1,30}\Z|[a-z]{1,30}\.[a-z_]{1,30}\Z"

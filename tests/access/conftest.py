@@ -11,7 +11,7 @@ from marketdata.indicators import Spec
 from marketdata.models import Annotation, DeadLetter, IndicatorSpec
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
-from tests.trading.factories import make_account, make_grant
+from tests.trading.factories import make_account, make_grant, make_incident
 from tests.trading.simulating import finished, searched
 from trading import access
 from trading.models import ApiToken, Job, Order, OrderIntent
@@ -60,6 +60,7 @@ def ids(console: None) -> dict[str, str]:
     return {
         "account_id": str(account.pk),
         "grant_id": str(make_grant(make_bot(name="Live"), account).pk),
+        "incident_id": str(make_incident(account).pk),
         "bot_id": str(bot.pk),
         "order_id": str(order.pk),
         "job_id": str(job.pk),

@@ -21,10 +21,13 @@ from marketdata.timeframes import Timeframe
 from tests.access.walk import routes
 from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
-from tests.trading.factories import make_account, make_grant
+from tests.trading.factories import make_account, make_grant, make_incident, make_reconcile_run
 from tests.trading.simulating import finished, searched
 from trading import services
-from trading.models import Bot, BotDrift, Order
+from trading.brokers import OrderReport
+from trading.models import Bot, BotDrift, ExchangeAccount, Order, Reconciliation
+from trading.order_state import OrderStatus
+from trading.reconciliation import evidence_of
 
 BTC = {"symbol": "BTCUSDT"}
 MINUTES = {**BTC, "interval": "1m"}
@@ -34,7 +37,7 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/indicators": {**MINUTES, "name": "sma"},
     "/api/v1/ai/optimizer/propose": {"strategy": "trend_ema_fast"},
 }
-FOUND = ("simulation_id", "search_id", "account_id", "grant_id")
+FOUND = ("simulation_id", "search_id", "account_id", "grant_id", "incident_id")
 NOT_JSON = {
     "/api/v1/sse",
     "/api/v1/audit/export",
@@ -66,7 +69,9 @@ def seeded(admin: Api) -> dict[str, Any]:
         kind="candle", digest="d", source="x", payload=[1], reason="odd", at=clock.now()
     )
     account = make_account()
+    make_reconciled(account)
     return {
+        "incident_id": make_incident(account).pk,
         "account_id": account.pk,
         "grant_id": make_grant(bot, account).pk,
         "bot_id": bot.pk,
@@ -77,6 +82,17 @@ def seeded(admin: Api) -> dict[str, Any]:
         "simulation_id": finished().pk,
         "search_id": searched().pk,
     }
+
+
+def make_reconciled(account: ExchangeAccount) -> None:
+    """An account with a live bot, a cycle and an order of somebody else."""
+    bot = make_bot(name="Live")
+    Bot.objects.filter(pk=bot.pk).update(paper_mode=False, account=account)
+    make_reconcile_run(account, orders_seen=1, external_orders=1)
+    external = OrderReport(
+        "web_1", "9", "BTC/USDT", True, Decimal("0.002"), None, Decimal(0), OrderStatus.OPEN, 1
+    )
+    Reconciliation.objects.update(external_orders=[evidence_of(external)])
 
 
 def make_drift(bot: Bot) -> None:

@@ -34,9 +34,12 @@ from trading.models import (
     Bot,
     ExchangeAccount,
     Fill,
+    Incident,
     LiveGrant,
     Order,
     OrderIntent,
+    ReconcileRun,
+    Reconciliation,
     SystemState,
 )
 from trading.order_state import OrderStatus
@@ -104,6 +107,41 @@ def make_grant(bot: Bot, account: ExchangeAccount, **given: Any) -> LiveGrant:
         **given,
     }
     return LiveGrant.objects.create(bot=bot, account=account, **fields)
+
+
+def make_incident(account: ExchangeAccount, asset: str = "USDT", **given: Any) -> Incident:
+    """A balance that was found twice to differ, just now."""
+    now = clock.now()
+    fields: dict[str, Any] = {
+        "kind": Incident.Kind.BALANCE,
+        "key": asset,
+        "asset": asset,
+        "ours": "100",
+        "theirs": "350.5",
+        "evidence": {"difference": "250.5", "tolerance": "0.01"},
+        "drift": True,
+        "sightings": 2,
+        "first_seen_at": now,
+        "last_seen_at": now,
+        **given,
+    }
+    return Incident.objects.create(account=account, **fields)
+
+
+def make_reconcile_run(
+    account: ExchangeAccount, outcome: str = "CLEAN", *, at: datetime | None = None, **given: Any
+) -> ReconcileRun:
+    """A cycle that has just ended; told_at follows it unless it was aborted."""
+    began = at or clock.now()
+    if outcome != ReconcileRun.Outcome.ABORTED:
+        Reconciliation.objects.update_or_create(account=account, defaults={"told_at": began})
+    return ReconcileRun.objects.create(
+        account=account,
+        outcome=outcome,
+        started_at=began,
+        ended_at=began,
+        **{"duration_ms": 120, **given},
+    )
 
 
 def make_user(role: str = "operator", name: str = "") -> User:

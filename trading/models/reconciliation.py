@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
 
 from config.fields import ExactDecimalField
@@ -111,6 +113,10 @@ class Incident(models.Model):
     def blocks(self) -> bool:
         """Whether nothing may be bought meanwhile."""
         return self.drift and self.state == Incident.State.OPEN
+
+    def age_at(self, now: datetime) -> timedelta:
+        """From first sight until it was gone, or until now."""
+        return (self.resolved_at or now) - self.first_seen_at
 
     @property
     def subject(self) -> str:

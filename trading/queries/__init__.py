@@ -22,14 +22,17 @@ from trading.queries._readiness import (
     system_state,
 )
 from trading.queries._reconciliation import (
+    RATE_WANTED,
     AccountBooks,
     MatchRate,
     account_books,
+    incident,
     incidents,
     is_stale,
     match_rate,
     open_incidents,
     reconciled_accounts,
+    reconciliation_now,
 )
 from trading.queries._simulations import (
     last_verdicts,
@@ -54,6 +57,7 @@ __all__ = [
     "Gate",
     "MatchRate",
     "PortfolioView",
+    "RATE_WANTED",
     "PositionView",
     "account_rates",
     "account_books",
@@ -71,6 +75,7 @@ __all__ = [
     "fills",
     "grant_of",
     "grants",
+    "incident",
     "incidents",
     "is_stale",
     "jobs",
@@ -85,6 +90,7 @@ __all__ = [
     "positions_now",
     "readiness",
     "reconciled_accounts",
+    "reconciliation_now",
     "report_bytes",
     "report_of",
     "search",

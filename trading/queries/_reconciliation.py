@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
 
+from trading.errors import IncidentUnknown
 from trading.models import ExchangeAccount, Incident, Order, ReconcileRun, Reconciliation
 from trading.order_state import LIVE
 
@@ -59,6 +60,16 @@ class AccountBooks:
         return self.runs[-1] if self.runs else None
 
 
+@dataclass(frozen=True, slots=True)
+class ReconciliationView:
+    """All accounts; `incidents` are the open ones, drifts first."""
+
+    match: MatchRate
+    drifts: int
+    accounts: list[AccountBooks]
+    incidents: list[Incident]
+
+
 def reconciled_accounts() -> QuerySet[ExchangeAccount]:
     """Accounts with live bots or with orders; a disabled one while its orders may still fill."""
     alive = Order.objects.filter(account__isnull=False, status__in=LIVE).values("account_id")
@@ -86,6 +97,13 @@ def account_books(now: datetime) -> list[AccountBooks]:
     ]
 
 
+def reconciliation_now(now: datetime) -> ReconciliationView:
+    """Everything that is known now."""
+    incidents = list(open_incidents())
+    drifts = sum(row.drift for row in incidents)
+    return ReconciliationView(match_rate(now), drifts, account_books(now), incidents)
+
+
 def match_rates(account_ids: Iterable[int], now: datetime) -> dict[int, MatchRate]:
     """Of the last 24 hours."""
     rows = (
@@ -110,6 +128,14 @@ def incidents(state: str = "") -> QuerySet[Incident]:
     """Newest first, with what lists show."""
     rows = Incident.objects.select_related("account", "symbol", "order", "owner")
     return rows.filter(state=state) if state else rows
+
+
+def incident(incident_id: int) -> Incident:
+    """One incident, or IncidentUnknown."""
+    found = incidents().filter(pk=incident_id).first()
+    if found is None:
+        raise IncidentUnknown(f"There is no incident {incident_id}.")
+    return found
 
 
 def open_incidents() -> QuerySet[Incident]:
