@@ -19,7 +19,7 @@ from marketdata.models import DeadLetter
 from marketdata.services import drawings, refresh_stale_indicators, subscribe_indicators
 from marketdata.timeframes import Timeframe
 from tests.access.walk import routes
-from tests.api.factories import Api, make_order, make_ready_bot, make_symbol
+from tests.api.factories import Api, make_bot, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
 from tests.trading.factories import make_account, make_grant, make_incident, make_reconcile_run
 from tests.trading.simulating import finished, searched
