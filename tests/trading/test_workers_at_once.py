@@ -20,6 +20,7 @@ from tests.trading.factories import (
     make_bot,
     make_candles,
     make_order,
+    make_position,
     make_replay,
     make_symbol,
     make_user,
@@ -42,6 +43,8 @@ from trading.models import (
     Position,
 )
 from trading.order_state import OrderStatus
+from trading.services._books import Books, claim_bot
+from trading.services._execution import send_intent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,3 +223,39 @@ def test_a_stop_of_the_bot_in_the_middle_of_its_cycle_stays() -> None:
     assert (bot.status, bot.lease_until, bot.due_at) == (Bot.Status.STOPPED, None, None)
     assert not services.run_bot(bot_id=bot.pk, now=NOW, quote_for=no_quotes)
     assert DecisionRecord.objects.filter(bot=bot).count() == decided
+
+
+@pytest.mark.parametrize(
+    ("side", "qty", "denial"),
+    [("SELL", "1", "position_insufficient"), ("BUY", "60", "cash_insufficient")],
+)
+def test_a_bot_trades_nothing_that_a_person_took_while_it_decided(
+    side: str, qty: str, denial: str
+) -> None:
+    bot = make_bot(cash="10000")
+    make_position(bot, "1", "100")
+    claimed = claim_bot(bot_id=bot.pk, now=NOW)
+    assert claimed is not None
+    books = Books.open(claimed)
+    lane = books.lanes[0]
+    lane.last_price = Decimal(100)
+    make_order(bot, side=side, qty=qty, status=S.OPEN)  # by a person, after the cycle has read
+    decision = DecisionRecord(
+        bot=bot,
+        symbol=lane.symbol,
+        timeframe=bot.timeframe,
+        candle_close_ms=1_000,
+        action="ENTER",
+        reason="signal",
+        price=100.0,
+        decided_at=NOW,
+    )
+    books.decide(lane, decision)
+
+    sent = send_intent(
+        books=books, lane=lane, decision=decision, side=side, qty=Decimal(qty), now=NOW
+    )
+
+    assert sent is None
+    assert OrderIntent.objects.get(decision__candle_close_ms=1_000).denial == denial
+    assert Order.objects.filter(side=side, status=S.OPEN).count() == 1

@@ -27,7 +27,7 @@ from trading.models import Bot, DecisionRecord, Order, PortfolioSnapshot, Positi
 from trading.models.bots import BotSymbol
 from trading.order_state import LIVE, UNRESOLVED
 from trading.positions import Holding
-from trading.risk import Limits
+from trading.risk import Denial, Limits
 from trading.services._fills import holding_of
 
 ZERO = Decimal(0)
@@ -170,6 +170,23 @@ class Books:
         """Most that one unit costs with its fee: its limit, or what a taker is assumed to pay."""
         price = limit or assumed_price(lane.last_price, self.terms, lane.filters.price_tick)
         return price * (ONE + self.terms.fee_taker_bps / BPS)
+
+    def taken_meanwhile(
+        self, lane: Lane, side: str, qty: Decimal, price: Decimal | None
+    ) -> Denial | None:
+        """Whether a person's order took what this one needs, since the books were read.
+
+        Call after `commit` in its transaction: that locks the bot, as orders of people do.
+        """
+        if self.bot.is_replay:
+            return None  # it takes no orders of people
+        before = self.bot.cash - self.reserved
+        self.reload()
+        if side == "SELL":
+            return Denial.POSITION_INSUFFICIENT if qty > lane.holding.qty - lane.selling else None
+        left = self.bot.cash - self.reserved
+        short = left < before and qty * self.dearest(lane, price) > left
+        return Denial.CASH_INSUFFICIENT if short else None
 
     def decide(self, lane: Lane, decision: DecisionRecord) -> None:
         """Collect a decision and move the lane's cursor past its candle."""

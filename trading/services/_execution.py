@@ -100,11 +100,15 @@ def send_intent(
     kind: str = "MARKET",
     price: Decimal | None = None,
     attempt: int = 0,
-) -> Order:
-    """Decide, order and cursor in one transaction; then the claim, then the broker."""
+) -> Order | None:
+    """Decide, order and cursor in one transaction; then the claim, then the broker.
+
+    None when a person's order came in between and took what this one needs.
+    """
     key = _key(books, lane, decision, attempt)
     with transaction.atomic():
         books.commit(now=now)
+        denial = books.taken_meanwhile(lane, side, qty, price)
         intent, fresh = OrderIntent.objects.get_or_create(
             idempotency_key=key,
             defaults={
@@ -116,15 +120,19 @@ def send_intent(
                 "qty": qty,
                 "price": price,
                 "reason": decision.reason,
+                "denial": denial or "",
                 "epoch": books.epoch,
                 "decided_at": now,
             },
         )
-        order = open_order(intent, now=now) if fresh else intent.order
         if fresh:
             audit_intent(intent, now=now)
-    submit_order(order_id=order.pk, now=now)
-    books.reload()
+            if not denial:
+                open_order(intent, now=now)
+    order = Order.objects.filter(intent=intent).first()
+    if order is not None:
+        order = submit_order(order_id=order.pk, now=now)
+        books.reload()
     return order
 
 
