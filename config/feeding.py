@@ -14,6 +14,7 @@ from config import clock
 from marketdata.exchanges import exchange_for
 from marketdata.feed import Feed
 from trading import services, tasks
+from trading.account_feed import AccountFeed
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,13 @@ async def run_feed(stop: asyncio.Event) -> None:
         on_candle_closed=_run_bots,
         interval_s=settings.ENV.ticker_interval_s,
     )
-    await asyncio.gather(feed.run(stop), _watch(stop))
+    accounts = AccountFeed(hint=_sweep, at_work=lambda: feed.at_work)
+    await asyncio.gather(feed.run(stop), _watch(stop), accounts.run(stop))
+
+
+def _sweep() -> None:
+    """Tell the workers that an account is to be asked; the tick would find it within a second."""
+    tasks.send_hints(services.Hints(bots=[], jobs=[], sweep=True))
 
 
 def _run_bots(symbol_id: int, timeframe: str, open_ms: int) -> None:

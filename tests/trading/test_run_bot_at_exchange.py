@@ -173,7 +173,7 @@ def test_an_exit_that_did_not_arrive_is_sent_again_under_another_key(desk: Desk)
     desk.cycle(1)
     desk.sweep(4)
     desk.emulator.set_price("BTCUSDT", "41000")
-    desk.emulator.fail(faults.status(429), path="order", times=1)
+    desk.emulator.fail(faults.status(429, retry_after=1), path="order", times=1)
 
     desk.cycle(10, price=41_000.0)
     desk.cycle(11, price=41_000.0)

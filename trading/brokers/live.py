@@ -30,7 +30,7 @@ from trading.errors import AccountUnreachable
 T = TypeVar("T")
 WIRES: dict[str, Any] = {"binance": binance_wire, "bybit": bybit_wire}
 MOST_PAGES = 50
-_OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "binance": {
         "defaultType": "spot",
         "fetchMarkets": {"types": ["spot"]},
@@ -278,7 +278,7 @@ def _client(exchange: str, credentials: Credentials, timeout_s: float, window_ms
             self.seen = Seen(int(status), rest[5], rest[3] or {})
             return super().handle_errors(status, *rest)
 
-    options = {**_OPTIONS[exchange], "recvWindow": window_ms, "maxRetriesOnFailure": 0}
+    options = {**OPTIONS[exchange], "recvWindow": window_ms, "maxRetriesOnFailure": 0}
     client = Client(
         {
             "apiKey": credentials.key,

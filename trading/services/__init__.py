@@ -3,6 +3,7 @@
 from trading.services._account_checks import check_account, watch_clocks
 from trading.services._accounts import (
     add_account,
+    credentials_of,
     get_account,
     remove_account,
     replace_key,
@@ -87,6 +88,13 @@ from trading.services._simulations import (
     start_simulation,
 )
 from trading.services._snapshots import thin_snapshots
+from trading.services._streams import (
+    Followed,
+    followed_accounts,
+    hurry_account,
+    put_stream_states,
+    stream_came_up,
+)
 from trading.services._system import (
     StopProof,
     beat_heart,
@@ -103,6 +111,12 @@ from trading.services._versions import create_version
 from trading.services._walks import walk_strategy
 
 __all__ = [
+    "Followed",
+    "credentials_of",
+    "followed_accounts",
+    "hurry_account",
+    "put_stream_states",
+    "stream_came_up",
     "doubt_clocks",
     "acknowledge_incident",
     "reconcile_account",

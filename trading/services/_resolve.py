@@ -32,6 +32,7 @@ ENDED = (S.CANCELED, S.EXPIRED, S.REJECTED)  # FILLED is what the fills add up t
 NEW_FOR_S = 1.0  # a NEW order older than this has lost its worker
 POLL_EVERY = timedelta(seconds=2)
 LOOK_BACK_MS = 60_000  # before a claim: clocks differ, and what is read twice is booked once
+FEW = 5  # working orders are asked for one by one: the list costs as much as twenty of them
 YOUNG = timedelta(seconds=2)  # an order that was just acknowledged may not be listed yet
 
 
@@ -188,23 +189,37 @@ def _due_accounts(now: datetime) -> QuerySet[ExchangeAccount]:
 
 
 def _poll(account: ExchangeAccount, now: datetime, broker_for: BrokerFor) -> int:
-    orders = list(
-        Order.objects.select_related(*WITH).filter(
-            account=account, status__in=order_state.WORKING, updated_at__lte=now - YOUNG
-        )
+    working = Order.objects.select_related(*WITH).filter(
+        account=account, status__in=order_state.WORKING
     )
+    # Somebody has heard of something, perhaps of the youngest.
+    hurried = account.polled_at is None
+    orders = list(working if hurried else working.filter(updated_at__lte=now - YOUNG))
     if not orders:
         return 0
     broker = broker_for(orders[0])
-    names = {order.symbol.name.replace("/", ""): order.symbol.name for order in orders}
-    listed = {report.client_order_id: report for report in broker.open_orders(names)}
-    changed = []
-    for order in orders:
-        report = listed.get(order.client_order_id) or look_up(broker, order).report
-        if report is not None and differs(order, report):
-            changed.append((order, report))
+    reports = _reports(broker, orders)
+    changed = [
+        (order, report)
+        for order, report in zip(orders, reports, strict=True)
+        if report is not None and differs(order, report)
+    ]
     fills = told_fills(broker, [order for order, _ in changed])
     return sum(_settled(order, report, fills, now) for order, report in changed)
+
+
+def _reports(broker: Broker, orders: list[Order]) -> list[OrderReport | None]:
+    """What became of each; None where nobody could say. Raises AccountUnreachable."""
+    if len(orders) > FEW:
+        names = {order.symbol.name.replace("/", ""): order.symbol.name for order in orders}
+        listed = {report.client_order_id: report for report in broker.open_orders(names)}
+        return [
+            listed.get(order.client_order_id) or look_up(broker, order).report for order in orders
+        ]
+    answers = [look_up(broker, order) for order in orders]
+    if all(answer.presence is Presence.UNANSWERED for answer in answers):
+        raise AccountUnreachable(f"No answer about any order: {answers[0].code}")
+    return [answer.report for answer in answers]
 
 
 def _settled(
