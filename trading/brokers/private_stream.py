@@ -86,9 +86,23 @@ async def _forever(watch: Callable[[], Any]) -> None:
 
 
 def _client(exchange: str, credentials: Credentials, offset_ms: int) -> Any:
-    import ccxt.pro
-
     from trading.brokers.live import OPTIONS
+
+    client = _seeing(exchange, offset_ms)(
+        {
+            "apiKey": credentials.key,
+            "secret": credentials.secret,
+            "options": {**OPTIONS[exchange], "maxRetriesOnFailure": 0},
+        }
+    )
+    client.markets = {}  # else it would load a catalogue that nothing here reads
+    client.confirmed = asyncio.Event()
+    client.over = asyncio.get_running_loop().create_future()
+    return client
+
+
+def _seeing(exchange: str, offset_ms: int) -> Any:
+    import ccxt.pro
 
     base: Any = getattr(ccxt.pro, exchange)
 
@@ -116,17 +130,7 @@ def _client(exchange: str, credentials: Credentials, offset_ms: int) -> Any:
                 if not self.confirmed.is_set():
                     _end(self, type(error).__name__)
 
-    client = Client(
-        {
-            "apiKey": credentials.key,
-            "secret": credentials.secret,
-            "options": {**OPTIONS[exchange], "maxRetriesOnFailure": 0},
-        }
-    )
-    client.markets = {}  # else it would load a catalogue that nothing here reads
-    client.confirmed = asyncio.Event()
-    client.over = asyncio.get_running_loop().create_future()
-    return client
+    return Client
 
 
 def _hear(client: Any, message: Any) -> None:
