@@ -25,8 +25,9 @@ from config import clock
 from config.refusals import Refusal
 from marketdata import services
 from marketdata.errors import ExchangeUnavailable
-from marketdata.exchanges.protocol import Exchange
+from marketdata.exchanges.protocol import Exchange, PrintSource
 from marketdata.feed_follower import Follower, OnCandleClosed
+from marketdata.print_follower import PrintFollower
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 RENEW_S = 2.0
 LOOK_S = 0.25  # how often the clock is compared with the next close
+PRINTS_S = 1.0  # how often features are put on the bus
 RETRY_S = 1.0  # after a round that failed for no known reason
 LONGEST_PAUSE_S = 5.0  # while an exchange is left alone its circuit is looked at this often
 BUS_S = 2.0
@@ -58,6 +60,12 @@ class Feed:
         self.holder = holder or f"{socket.gethostname()}:{os.getpid()}"
         self._interval_s = interval_s
         self._followers = [Follower(one, on_candle_closed) for one in exchanges.values()]
+        # Those that may be asked at no cost; of the others a stream tells.
+        self._prints = [
+            (PrintFollower(one), one)
+            for one in exchanges.values()
+            if one.local and isinstance(one, PrintSource)
+        ]
         self._at_work = False
         self._bus_away = False
 
@@ -75,6 +83,10 @@ class Feed:
                 threads.append(_Thread(f"feed-{follower.name}"))
                 round_of = partial(work, follower, threads[-1], stop)
                 loops.append(self._loop(follower.name, stop, round_of))
+        for prints, source in self._prints:
+            threads.append(_Thread(f"prints-{prints.name}"))
+            look = partial(self._look_at_prints, prints, source, threads[-1])
+            loops.append(self._loop(prints.name, stop, look))
         tasks = [asyncio.create_task(loop) for loop in loops]
         await stop.wait()
         _, late = await asyncio.wait(tasks, timeout=STOP_S)
@@ -137,6 +149,13 @@ class Feed:
         messages = await thread.run(follower.poll)
         await self._publish(messages)
         return max(0.0, self._interval_s - (clock.mono() - started))
+
+    async def _look_at_prints(
+        self, prints: PrintFollower, source: PrintSource, thread: _Thread
+    ) -> float:
+        started = clock.mono()
+        await thread.run(partial(prints.poll, source))
+        return max(0.0, PRINTS_S - (clock.mono() - started))
 
     async def _candles(self, follower: Follower, thread: _Thread, stop: asyncio.Event) -> float:
         for work in follower.due():

@@ -76,7 +76,8 @@ def seconds(seed: int, listing: Listing, day: int) -> tuple[Floats, Ints]:
     luck = rng.random(DAY_S, dtype=np.float32)
     per_second = listing.day_volume / DAY_S * 10**listing.qty_digits
     lots = lively * luck * luck * luck * np.float32(4 * per_second)
-    return prices, lots.astype(np.int64)
+    # At least one: a price that nobody traded at would be in the candles and in no trade.
+    return prices, np.maximum(lots.astype(np.int64), 1)
 
 
 @lru_cache(maxsize=160)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from marketdata.timeframes import Timeframe
 
@@ -41,6 +41,34 @@ class TickerRow:
     ask_qty: float | None
     change_24h: float | None
     volume_24h: float | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One price of an order book."""
+
+    price: float
+    qty: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBook:
+    """The best levels of both sides, best first."""
+
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradePrint:
+    """One public trade; `buy` says that the taker bought. `id` is unique within its symbol."""
+
+    id: str
+    price: float
+    qty: float
+    buy: bool
     at_ms: int
 
 
@@ -86,4 +114,17 @@ class Exchange(Protocol):
 
     def fetch_tickers(self, symbols: Sequence[str]) -> list[TickerRow]:
         """The newest quote of each of `symbols`."""
+        ...
+
+
+@runtime_checkable
+class PrintSource(Protocol):
+    """An exchange that may be asked for its prints and its book, as often as wanted."""
+
+    def fetch_trades(self, symbol: str, since_ms: int, limit: int = 500) -> Sequence[TradePrint]:
+        """Public trades at or after `since_ms`, oldest first."""
+        ...
+
+    def fetch_order_book(self, symbol: str, depth: int = 20) -> OrderBook:
+        """The best `depth` levels of both sides."""
         ...

@@ -6,7 +6,6 @@ Everything it says is read from `paths`, up to the second that its clock shows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
 
@@ -15,7 +14,14 @@ import numpy as np
 from marketdata.errors import SymbolUnknown
 from marketdata.exchanges import paths
 from marketdata.exchanges.paths import DAY_S, FIRST_DAY, LAST_DAY, Listing
-from marketdata.exchanges.protocol import CandleRow, SymbolSpec, TickerRow
+from marketdata.exchanges.protocol import (
+    CandleRow,
+    Level,
+    OrderBook,
+    SymbolSpec,
+    TickerRow,
+    TradePrint,
+)
 from marketdata.timeframes import Timeframe
 
 DAY_MS = DAY_S * 1000
@@ -32,34 +38,6 @@ LISTINGS = {
         Listing("DOGE", 0.14, 5, 0, 0.050, 1_400_000_000, 0.8),
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One price of an order book."""
-
-    price: float
-    qty: float
-
-
-@dataclass(frozen=True, slots=True)
-class OrderBook:
-    """The best levels of both sides, best first."""
-
-    bids: list[Level]
-    asks: list[Level]
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TradePrint:
-    """One public trade; `buy` says that the taker bought."""
-
-    id: str
-    price: float
-    qty: float
-    buy: bool
-    at_ms: int
 
 
 class SimulatedExchange:
