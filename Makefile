@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-only format lock clean
+.PHONY: help run test check test-only chaos format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -23,6 +23,9 @@ check: $(VENV)/.all ## the static half of `make test`
 
 test-only: $(VENV)/.all ## the tests of `make test`; COVERAGE=1 measures what they reach
 	@exec .ci/test.sh tests
+
+chaos: $(VENV)/.all ## kill and confuse a whole console while it trades; ARGS="--short" for minutes
+	@$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 format: $(VENV)/.all ## format and sort the sources
 	@$(BIN)/ruff check -q --fix --select I . && $(BIN)/ruff format .

@@ -23,7 +23,7 @@ from benchmarks.chaos.run import Verdict, Wanted, run, say
 from benchmarks.chaos.stores import NoServer
 from benchmarks.chaos.tally import table
 
-SHORT_DECISIONS = 40
+SHORT_DECISIONS, SHORT_S = 30, 110.0
 
 
 def main() -> int:
@@ -35,6 +35,7 @@ def main() -> int:
         full=said.database == "postgres",
         short=said.short,
         only=tuple(said.only),
+        longest_s=SHORT_S if said.short else 3600.0,
         recovery_limit_s=said.recovery_limit,
         keep=said.keep,
     )
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--decisions", type=int, default=0, help="500, or 40 with --short")
+    parser.add_argument("--decisions", type=int, default=0, help="500, or 30 with --short")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--short", action="store_true", help="a few faults, for each change")

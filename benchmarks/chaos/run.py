@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import tempfile
@@ -37,6 +38,7 @@ class Wanted:
     full: bool = False  # PostgreSQL and Redis instead of SQLite and Valkey
     short: bool = False
     only: tuple[str, ...] = ()
+    longest_s: float = 3600.0  # faults come for at most so long
     recovery_limit_s: float = 30.0
     keep: Path | None = None  # a folder for logs and evidence
 
@@ -89,6 +91,7 @@ def conclude(
     findings = judge(truth, books, decisions)
     facts = tally.facts_of(truth, books, decisions)
     facts |= {"refusals": dict(driver.refusals), "broken_answers": driver.repeats}
+    facts |= {"cores": os.cpu_count(), "load_15_min": round(os.getloadavg()[2], 1)}
     failures = [f"{one.wrong}: {one.text} {one.client_id}".strip() for one in findings]
     for episode in episodes:
         late = episode.recovery_s is None or episode.recovery_s > wanted.recovery_limit_s
@@ -122,11 +125,14 @@ def _disturb(scene: Scene, wanted: Wanted) -> list[tally.Episode]:
     try:
         scene.wait_for_orders(10, 60)  # something to lose
         scene.heal()
+        give_up_at = time.monotonic() + wanted.longest_s
         for kind in _order_of(scene, wanted):
+            if time.monotonic() > give_up_at:
+                break
             episodes.append(_inject(scene, kind))
             say(_line(episodes[-1], scene.driver))
             time.sleep(scene.chance.uniform(0.5, 2.5))
-        while scene.driver.placed < wanted.decisions:
+        while scene.driver.placed < wanted.decisions and time.monotonic() < give_up_at:
             time.sleep(0.5)
     finally:
         scene.driver.kind = CALM
@@ -153,7 +159,7 @@ def _inject(scene: Scene, kind: Kind) -> tally.Episode:
     hit_s = time.monotonic()
     kind.inject(scene)
     over_s = time.monotonic()
-    since_s = hit_s if kind.is_kill else over_s
+    since_s = max(hit_s, scene.stack.killed_s) if kind.is_kill else over_s
     recovered_s = _recovered(scene, since_s, over_s + GONE_S)
     scene.driver.kind = CALM
     scene.heal()

@@ -49,6 +49,12 @@ class Scene:
         while self.driver.asked < wanted and time.monotonic() < give_up_at:
             time.sleep(0.1)
 
+    def wait_for_spoils(self, at_most_s: float) -> None:
+        """Until the newest fault has spoiled as many requests as it was to."""
+        give_up_at = time.monotonic() + at_most_s
+        while self.exchange.do("GET", "faults")[-1]["times"] and time.monotonic() < give_up_at:
+            time.sleep(0.1)
+
     def price(self, symbol: str) -> Decimal:
         return last_price(self.exchange, symbol)
 

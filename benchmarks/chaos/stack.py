@@ -36,6 +36,7 @@ class Stack:
         self.redis = Redis(folder) if full else None
         self.log = (folder / "stack.log").open("a", buffering=1)
         self._extra: list[subprocess.Popen[bytes]] = []
+        self.killed_s = 0.0  # when the newest kill was, on the monotonic clock
         self.env = _environment(self.state_dir, self.port, exchange_url)
         if self.postgres and self.redis:
             self.env |= {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.redis.url}
@@ -107,6 +108,7 @@ class Stack:
     def kill(self, name: str) -> None:
         """SIGKILL; whoever keeps it alive starts it again. Waits until it is there to kill."""
         wait_for(lambda: self.signal(name, signal.SIGKILL), f"{name} to kill", 30)
+        self.killed_s = time.monotonic()
         if name == "supervisor":
             self.supervisor.wait()
             self.start()

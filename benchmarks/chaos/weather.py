@@ -46,8 +46,8 @@ def _kill_pool_child(scene: Scene) -> None:
 
 def _kill_web_in_flight(scene: Scene) -> None:
     """The order is on its way, its answer comes to nobody."""
-    scene.exchange.fail("slow", path=PLACES, times=3, seconds=3)
-    scene.wait_for_orders(2, LOOK_S)
+    scene.exchange.fail("slow", path=PLACES, times=2, seconds=3)
+    scene.wait_for_spoils(LOOK_S)
     time.sleep(scene.chance.uniform(0.2, 1.5))
     scene.stack.kill("web")
 
@@ -112,7 +112,7 @@ def _answers(
 
     def inject(scene: Scene) -> None:
         scene.exchange.fail(name, path=path, times=times, **arguments)
-        scene.wait_for_orders(times + 1, LOOK_S)
+        scene.wait_for_spoils(LOOK_S)
         time.sleep(float(arguments.get("seconds", 0)))
         scene.heal()
 
@@ -125,8 +125,8 @@ def _said(code: int, text: str) -> dict[str, Any]:
 
 def _cancels_lost(name: str) -> Callable[[Scene], None]:
     def inject(scene: Scene) -> None:
-        scene.exchange.fail(name, path=CANCELS, times=4)
-        scene.wait_for_orders(10, 15)
+        scene.exchange.fail(name, path=CANCELS, times=3)
+        scene.wait_for_spoils(15)
         scene.heal()
 
     return inject

@@ -44,6 +44,14 @@ def _fail(emulator: Emulator, said: Said) -> None:
     emulator.fail(spoil, **extra)
 
 
+def _faults(emulator: Emulator, said: Said) -> list[Said]:
+    """Those that stand, with how many requests each may still spoil."""
+    return [
+        {"name": fault.spoil.name, "path": fault.path, "times": fault.times}
+        for fault in list(emulator.faults)
+    ]
+
+
 def _price(emulator: Emulator, said: Said) -> None:
     given = {name: str(value) for name, value in said.items() if name != "symbol"}
     emulator.set_price(said["symbol"], given.pop("last"), **given)
@@ -130,6 +138,7 @@ def _balances(emulator: Emulator, said: Said) -> Said:
 
 
 ROUTES: dict[str, Callable[[Emulator, Said], Any]] = {
+    "GET faults": _faults,
     "POST faults": _fail,
     "DELETE faults": lambda emulator, said: emulator.heal(),
     "GET prices": _prices,

@@ -99,6 +99,16 @@ def test_the_walk_is_the_same_for_the_same_seed(remote: RemoteEmulator) -> None:
         assert one.market.pairs[0].last != "42000.50"
 
 
+def test_prices_and_the_faults_that_stand_can_be_asked_for(
+    emulator: Emulator, remote: RemoteEmulator
+) -> None:
+    emulator.set_price("BTCUSDT", 41_000)
+    remote.fail("reset", path="POST", times=2)
+
+    assert remote.do("GET", "prices")["BTCUSDT"] == "41000"
+    assert remote.do("GET", "faults") == [{"name": "reset", "path": "POST", "times": 2}]
+
+
 @pytest.mark.parametrize(
     ("method", "what", "said"),
     [
