@@ -110,10 +110,17 @@ class ApproveForm(forms.Form):
     password = WriteOnlyField(password=True, label="Your password, once more")
 
 
+class PairField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """A symbol by its name alone: its exchange is the account's."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.name)
+
+
 class LiveOrderForm(forms.Form):
     """An order by hand with real money."""
 
-    symbol = forms.ModelChoiceField(Symbol.objects.none(), empty_label=None)
+    symbol = PairField(Symbol.objects.none(), empty_label=None)
     side = forms.ChoiceField(choices=Side.choices)
     type = forms.ChoiceField(choices=[("MARKET", "Market"), ("LIMIT", "Limit")])
     qty = forms.DecimalField(

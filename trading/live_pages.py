@@ -14,6 +14,7 @@ from django.conf import settings
 from config import clock
 from config.pages import whole_number
 from trading import queries, services
+from trading.knobs import Knobs
 from trading.live_forms import (
     ApproveForm,
     GrantForm,
@@ -29,11 +30,13 @@ from trading.services import Caps
 
 @dataclass(frozen=True, slots=True)
 class GoingLive:
-    """A bot, the account it would trade with, its open request or grant, and every gate."""
+    """A bot, the account it would trade with, the grant that stands, the request that waits for
+    another person, and every gate."""
 
     bot: Bot
     account: ExchangeAccount | None
     grant: LiveGrant | None
+    request: LiveGrant | None
     gates: list[Gate]
 
     @property
@@ -48,14 +51,15 @@ class GoingLive:
 def going_live(
     bot_id: int, *, now: datetime, account_id: int | None = None, caps: Caps | None = None
 ) -> GoingLive:
-    """What isn't given is taken from the grant, the bot, or the only account that fits."""
+    """What isn't given is taken from request, grant, bot, or the only account that fits."""
     bot = services.get_bot(bot_id)
-    grant = queries.grant_of(bot, now)
-    account = services.get_account(account_id) if account_id else _account(bot, grant)
-    if caps is None and grant is not None and grant.account == account:
-        caps = Caps(grant.max_order, grant.max_exposure)
+    grant, request = queries.grant_of(bot, now), queries.request_of(bot, now)
+    wanted = request or grant
+    account = services.get_account(account_id) if account_id else _account(bot, wanted)
+    if caps is None and wanted is not None and wanted.account == account:
+        caps = Caps(wanted.max_order, wanted.max_exposure)
     gates = services.checklist(bot=bot, account=account, caps=caps, now=now)
-    return GoingLive(bot, account, grant, gates)
+    return GoingLive(bot, account, grant, request, gates)
 
 
 def _account(bot: Bot, grant: LiveGrant | None) -> ExchangeAccount | None:
@@ -119,21 +123,21 @@ def bot_live_context(bot_id: int, user_id: int, params: Mapping[str, str]) -> di
     now = clock.now()
     account_id = whole_number(params, "account")
     found = going_live(bot_id, now=now, account_id=account_id, caps=_caps(params))
-    bot, grant = found.bot, found.grant
+    bot, asked = found.bot, found.request
     account = found.account.pk if found.account else None
-    asked = grant is not None and grant.approved_at is None
     return {
         "now": now,
         "found": found,
         "bot": bot,
+        "knobs": Knobs.model_validate(bot.knobs),
         "symbols": list(bot.symbols.order_by("botsymbol__rank")),
-        "grant": grant,
+        "grant": found.grant,
         "asked": asked,
-        "own": grant is not None and grant.asked_by_id == user_id,
+        "own": asked is not None and asked.asked_by_id == user_id,
         "live_mode": settings.ENV.trading_live_mode,
         "may_ask": bool(queries.accounts().filter(exchange__in=bot.symbols.values("exchange"))),
-        "ask_form": GrantForm(bot, initial={"account": account, **_wanted(grant)}),
-        "approve_form": ApproveForm(initial={"digest": grant.subject_digest if grant else ""}),
+        "ask_form": GrantForm(bot, initial={"account": account, **_wanted(asked or found.grant)}),
+        "approve_form": ApproveForm(initial={"digest": asked.subject_digest if asked else ""}),
         "history": cache(lambda: [_ended(each, now) for each in queries.grants(bot.pk)[:50]]),
     }
 

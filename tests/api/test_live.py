@@ -249,7 +249,7 @@ class TestGrants:
         closed = {gate["name"] for gate in before["gates"] if not gate["ok"]}
         assert (before["open"], closed, before["grant"]) == (False, {"limits_set"}, None)
         assert before["account_id"] == floor.desk.account.pk
-        assert (asked["open"], asked["grant"]["state"]) == (True, "ASKED")
+        assert (asked["open"], asked["request"]["state"]) == (True, "ASKED")
 
     def test_back_to_paper_ends_the_grant(self, floor: Floor) -> None:
         floor.go_live()

@@ -244,6 +244,18 @@ class TestLive:
         assert "odd fills" in text
         assert "none: it buys nothing" in text_of(operator.get("/live/"))
 
+    def test_a_standing_grant_stays_in_sight_while_another_is_asked_for(
+        self, operator: Client, desk: LiveDesk
+    ) -> None:
+        grant = desk.go_live()
+        asked = desk.ask(hours=48)
+
+        html = body(operator.get(page_of(desk)))
+
+        assert f"/grants/{grant.pk}/revoke/" in html
+        assert f"/grants/{asked.pk}/revoke/" in html
+        assert "live with main" in text_of(operator.get(f"/bots/{desk.bot.pk}/"))
+
     def test_back_to_paper_needs_a_stopped_bot(self, operator: Client, desk: LiveDesk) -> None:
         desk.go_live()
         Bot.objects.update(status=Bot.Status.RUNNING)

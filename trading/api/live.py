@@ -48,7 +48,7 @@ class BotLiveView(APIView):
 
     @extend_schema(parameters=[ACCOUNT], responses=GoingLiveSerializer)
     def get(self, request: Request, bot_id: int) -> Response:
-        """Every gate between a bot and real money, and its open request or grant."""
+        """Every gate between a bot and real money, its grant, and the request that waits."""
         account_id = optional_number(request.query_params, "account", lowest=1)
         found = going_live(bot_id, now=clock.now(), account_id=account_id)
         return Response(GoingLiveSerializer(found).data)

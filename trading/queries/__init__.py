@@ -4,7 +4,13 @@ from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
 from trading.queries._drift import drift_of
 from trading.queries._equity import EquityPoint, equity_curve, performance
 from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
-from trading.queries._live import account_reasons, accounts, grant_of, grants
+from trading.queries._live import (
+    account_reasons,
+    accounts,
+    grant_of,
+    grants,
+    request_of,
+)
 from trading.queries._portfolio import (
     PortfolioView,
     PositionView,
@@ -99,6 +105,7 @@ __all__ = [
     "reconciliation_now",
     "report_bytes",
     "report_of",
+    "request_of",
     "said",
     "search",
     "searches",

@@ -27,8 +27,17 @@ def grants(bot_id: int | None = None) -> QuerySet[LiveGrant]:
 
 
 def grant_of(bot: Bot, now: datetime) -> LiveGrant | None:
-    """The newest grant of a bot that stands or waits for its approval."""
-    return grants(bot.pk).filter(revoked_at=None, expires_at__gt=now).first()
+    """The grant by which a bot may buy now."""
+    return _open(bot, now).filter(approved_at__lte=now).first()
+
+
+def request_of(bot: Bot, now: datetime) -> LiveGrant | None:
+    """What waits for another person's approval."""
+    return _open(bot, now).filter(approved_at=None).first()
+
+
+def _open(bot: Bot, now: datetime) -> QuerySet[LiveGrant]:
+    return grants(bot.pk).filter(revoked_at=None, expires_at__gt=now)
 
 
 def account_reasons(account: ExchangeAccount, now: datetime) -> list[str]:

@@ -143,7 +143,8 @@ class GoingLiveSerializer(ApiSerializer):
     account_id = serializers.IntegerField(source="account.pk", allow_null=True, default=None)
     open = serializers.BooleanField()
     gates = GateSerializer(many=True)
-    grant = GrantSerializer(allow_null=True)
+    grant = GrantSerializer(allow_null=True, help_text="By which it may buy now.")
+    request = GrantSerializer(allow_null=True, help_text="What waits for another person.")
 
 
 class LiveOrderCreateSerializer(IntentCreateSerializer):
