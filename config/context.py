@@ -54,6 +54,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("trading:live", "Live trading", "live", "l"),
             Place("trading:accounts", "Accounts", "account", "x"),
+            Place("trading:reconciliation", "Reconciliation", "balance", "r"),
         ),
     ),
     (
@@ -135,6 +136,11 @@ class Console:
             stale=sum(row.stale for row in rows),
             symbols=tuple(str(row.symbol) for row in rows),
         )
+
+    @cached_property
+    def drifts(self) -> int:
+        """Differences between books and exchanges that block something."""
+        return queries.open_incidents().filter(drift=True).count()
 
     @property
     def stale_after_s(self) -> float:

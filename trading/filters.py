@@ -11,7 +11,15 @@ from config.templatetags.console import at_iso
 from marketdata.models import Symbol
 from strategies import registry
 from trading.forms import InstantField
-from trading.models import Bot, DecisionRecord, Job, Simulation, Trade
+from trading.models import (
+    Bot,
+    DecisionRecord,
+    ExchangeAccount,
+    Incident,
+    Job,
+    Simulation,
+    Trade,
+)
 from trading.order_state import OrderStatus
 
 M = TypeVar("M", bound=Model)
@@ -72,6 +80,17 @@ class TradeFilter(Filter):
     bot = _bot()
     symbol = _symbol()
     status = _any_of([(value, label) for value, label in Trade.Status.choices], "status")
+
+
+class IncidentFilter(Filter):
+    account = forms.ModelChoiceField(
+        ExchangeAccount.objects.filter(incidents__isnull=False).distinct(),
+        required=False,
+        empty_label="Any account",
+        label="account",
+    )
+    kind = _any_of([(value, label) for value, label in Incident.Kind.choices], "class")
+    state = _any_of([(value, label) for value, label in Incident.State.choices], "state")
 
 
 class JobFilter(Filter):

@@ -102,6 +102,8 @@ function hearEvent({ event, data }) {
   announce(event === "stream.lagged" ? "resync" : event);
   if (data.bot_id != null) announce(`${event}:${data.bot_id}`);
   if (event === "candle.closed") announce("candle.closed:slow", SLOW_MS);
+  // A cycle ends each half minute; few of them change what differs.
+  if (event === "reconciliation.changed" && data.incident_id != null) announce("incident.changed");
   // Progress moves its own bar; only a beginning or an end changes a list.
   if (event === "job.progress" && data.status !== "running") announce("job.changed");
 }

@@ -35,6 +35,7 @@ PAGES = (
     "/live/",
     "/exchange-accounts/",
     "/exchange-accounts/new/",
+    "/reconciliation/",
     "/orders/",
     "/fills/",
     "/positions/",

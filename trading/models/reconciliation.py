@@ -119,6 +119,11 @@ class Incident(models.Model):
         return (self.resolved_at or now) - self.first_seen_at
 
     @property
+    def lasted_s(self) -> float | None:
+        """None while it isn't gone."""
+        return self.age_at(self.resolved_at).total_seconds() if self.resolved_at else None
+
+    @property
     def subject(self) -> str:
         """What it is about, in a word."""
         return self.asset or (self.symbol.name if self.symbol else self.key)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Q, QuerySet
 
 from trading.errors import IncidentUnknown
-from trading.models import ExchangeAccount, Incident, Order, ReconcileRun, Reconciliation
+from trading.models import Bot, ExchangeAccount, Incident, Order, ReconcileRun, Reconciliation
 from trading.order_state import LIVE
 
 TOLD_WITHIN = timedelta(minutes=2)  # four cycles: books that weren't read for longer are old
@@ -142,6 +142,16 @@ def open_incidents() -> QuerySet[Incident]:
     """What nobody has taken over and what isn't gone: drifts first, the oldest first."""
     rows = incidents(Incident.State.OPEN)
     return rows.order_by("-drift", "first_seen_at", "pk")
+
+
+def bots_concerned(row: Incident) -> QuerySet[Bot]:
+    """Live bots of the account that trade what it is about; all, if that isn't known."""
+    bots = Bot.objects.filter(account=row.account_id, paper_mode=False)
+    if row.symbol_id is not None:
+        bots = bots.filter(symbols=row.symbol_id)
+    elif row.asset:
+        bots = bots.filter(Q(symbols__base=row.asset) | Q(symbols__quote=row.asset))
+    return bots.distinct().order_by("name")
 
 
 def standing_of(account: ExchangeAccount) -> Reconciliation | None:

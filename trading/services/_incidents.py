@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from marketdata.models import Symbol
-from trading import events
+from trading import events, queries
 from trading.errors import IncidentNotOpen, IncidentUnconfirmed, IncidentUnknown, ReasonRequired
 from trading.models import (
     BalanceAdjustment,
@@ -131,13 +131,8 @@ def _confirm(row: Incident, now: datetime) -> None:
 
 
 def _ask_bots_to_stop(row: Incident, now: datetime) -> None:
-    """The bots of the account that trade what it is about; all, if that isn't known."""
-    bots = Bot.objects.running().filter(account=row.account_id, paper_mode=False)
-    if row.symbol_id is not None:
-        bots = bots.filter(symbols=row.symbol_id)
-    elif row.asset:
-        bots = bots.filter(Q(symbols__base=row.asset) | Q(symbols__quote=row.asset))
-    Bot.objects.filter(pk__in=list(bots.values_list("pk", flat=True))).update(stop_requested=True)
+    concerned = list(queries.bots_concerned(row).values_list("pk", flat=True))
+    Bot.objects.running().filter(pk__in=concerned).update(stop_requested=True)
     events.system_notice(
         f"{row.account}: {row.get_kind_display().lower()} ({row.subject}): "
         f"ours {row.ours}, theirs {row.theirs}.",

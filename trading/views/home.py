@@ -14,7 +14,14 @@ from config.pages import Request, page
 from trading import access, queries
 
 NEWEST = 7
-PARTS = ("home-figures", "home-bots", "home-positions", "home-fills", "home-audit")
+PARTS = (
+    "home-figures",
+    "home-bots",
+    "home-positions",
+    "home-fills",
+    "home-audit",
+    "home-incidents",
+)
 
 
 @require_safe
@@ -27,6 +34,7 @@ def home(request: Request) -> HttpResponse:
         "feed": cache(partial(queries.feed_status, now)),
         "positions": cache(_open_positions),
         "fills": queries.fills()[:NEWEST],
+        "drifts": cache(lambda: queries.open_incidents().filter(drift=True)[:NEWEST]),
         "events": queries.audit_events()[:NEWEST],
     }
     return page(request, "trading/home.html", context, parts=PARTS)
