@@ -4,7 +4,13 @@ from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
 from trading.queries._drift import drift_of
 from trading.queries._equity import EquityPoint, equity_curve, performance
 from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
-from trading.queries._live import account_reasons, accounts, grant_of, grants
+from trading.queries._live import (
+    account_reasons,
+    accounts,
+    grant_of,
+    grants,
+    request_of,
+)
 from trading.queries._portfolio import (
     PortfolioView,
     PositionView,
@@ -26,6 +32,7 @@ from trading.queries._reconciliation import (
     AccountBooks,
     MatchRate,
     account_books,
+    bots_concerned,
     incident,
     incidents,
     is_stale,
@@ -47,13 +54,16 @@ from trading.queries._simulations import (
     trial_count,
     trials_found,
 )
+from trading.queries._streams import StreamState, stream_state
 
 __all__ = [
+    "StreamState",
+    "stream_state",
     "AccountRates",
-    "AccountBooks",
     "BotCard",
     "EquityPoint",
     "FeedAge",
+    "AccountBooks",
     "Gate",
     "MatchRate",
     "PortfolioView",
@@ -67,6 +77,7 @@ __all__ = [
     "base_url_of",
     "bot_card",
     "bot_cards",
+    "bots_concerned",
     "bots_for_list",
     "decisions",
     "drift_of",
@@ -88,21 +99,22 @@ __all__ = [
     "performance",
     "portfolio_now",
     "positions_now",
+    "protections",
     "readiness",
     "reconciled_accounts",
     "reconciliation_now",
     "report_bytes",
     "report_of",
+    "request_of",
+    "said",
     "search",
     "searches",
     "simulation",
     "simulation_of",
-    "protections",
     "simulations",
     "start_reasons",
     "system_state",
     "trades",
     "trial_count",
-    "said",
     "trials_found",
 ]
