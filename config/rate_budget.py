@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any
+from urllib.parse import urlparse
 
 import structlog
 
@@ -34,7 +35,6 @@ class Priority(StrEnum):
     EXIT = "exit"  # an order that sells
     ENTRY = "entry"  # an order that buys
     READ = "read"  # lists, fills, balances
-    MARKET = "market"  # public data
 
 
 PARTS: Mapping[Priority, float] = {
@@ -43,7 +43,6 @@ PARTS: Mapping[Priority, float] = {
     Priority.EXIT: 0.9,
     Priority.ENTRY: 0.8,
     Priority.READ: 0.6,
-    Priority.MARKET: 0.5,
 }
 ALONE_WHOLE = frozenset({Priority.CANCEL, Priority.LOOK_UP})
 
@@ -59,6 +58,19 @@ class Window:
     @property
     def key(self) -> str:
         return f"rate:{self.name}:{self.period_ms}"
+
+
+def scope_of(exchange: str, base_url: str = "") -> str:
+    """Under what name an exchange's limits are counted: an address of its own is another one."""
+    place = urlparse(base_url).netloc
+    return f"{exchange}@{place}" if place else exchange
+
+
+def address_window(exchange: str, scope: str) -> Window:
+    """What counts every request of our network address, public ones too."""
+    if exchange == "binance":
+        return Window(f"{scope}:weight", 60_000, 6_000)
+    return Window(f"{scope}:requests", 5_000, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,10 @@ class RateBudget:
         self._alone.close(_gate_key(gate), length_ms)
         self._ask(CLOSE, [_gate_key(gate)], [length_ms])
         log.warning("rate_budget.closed", gate=gate, seconds=seconds)
+
+    def closed_s(self, gate: str) -> float:
+        """For how long nobody may call."""
+        return self.take([gate], [], Priority.CANCEL).wait_ms / 1000
 
     def look(self, gate: str, windows: Sequence[Window]) -> list[Use]:
         """What is used of each window now."""

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from config import clock
 from config.env import Env
+from config.rate_budget import shared_budget
 from marketdata.errors import ExchangeUnknown
 from marketdata.exchanges.protocol import CandleRow, Exchange, SymbolSpec, TickerRow
 
@@ -27,10 +28,16 @@ def exchange_for(name: str) -> Exchange:
             return SimulatedExchange(seed=env.simulated_seed, now_ms=clock.now_ms)
         case "binance" | "bybit":
             from marketdata.exchanges.ccxt_rest import CcxtExchange
+            from marketdata.exchanges.gate import AddressGate
 
             base_urls = {
                 "binance": env.binance_market_data_base_url,
                 "bybit": env.bybit_market_data_base_url,
             }
-            return CcxtExchange(name, base_url=base_urls[name], timeout_s=env.exchange_timeout_s)
+            return CcxtExchange(
+                name,
+                base_url=base_urls[name],
+                timeout_s=env.exchange_timeout_s,
+                gate=AddressGate(shared_budget(env.rate_budget_share), name, base_urls[name]),
+            )
     raise ExchangeUnknown(f"No exchange is called {name}; there are {', '.join(NAMES)}.")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from config.refusals import Refusal
 from marketdata.errors import ExchangeRefused, ExchangeUnavailable, SymbolUnknown
+from marketdata.exchanges.gate import AddressGate
 from marketdata.exchanges.protocol import CandleRow, SymbolSpec, TickerRow
 from marketdata.exchanges.wire import WIRES, market_id
 from marketdata.timeframes import Timeframe
@@ -29,10 +30,18 @@ class CcxtExchange:
     page_limit = 1000
     local = False
 
-    def __init__(self, name: str, *, base_url: str = "", timeout_s: float = 10) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str = "",
+        timeout_s: float = 10,
+        gate: AddressGate | None = None,
+    ) -> None:
         import ccxt
 
         self.name = name
+        self._gate = gate
         self._ccxt = ccxt
         self._wire = WIRES[name]
         self._client: Any = getattr(ccxt, name)(
@@ -74,9 +83,15 @@ class CcxtExchange:
         return rows
 
     def _ask(self, method: str, query: Mapping[str, Any], understand: Callable[[Any], T]) -> T:
+        if self._gate and (closed_s := self._gate.closed_s()):
+            text = f"{self.name} wants no request for {closed_s:.0f} s."
+            raise ExchangeUnavailable(text, retry_after_s=closed_s)
         try:
             with self._lock:
                 body = getattr(self._client, method)(query)
+                headers = self._client.last_response_headers
+            if self._gate:
+                self._gate.answered(headers)
             return understand(body)
         except self._ccxt.BaseError as error:
             raise self._refusal(error) from error
@@ -91,8 +106,11 @@ class CcxtExchange:
         if isinstance(error, ccxt.BadSymbol):
             return SymbolUnknown(f"{self.name} does not know the symbol: {text}")
         if isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded):
+            wanted_s = self._retry_after(error)
+            if self._gate:
+                self._gate.silenced(wanted_s)
             return ExchangeUnavailable(
-                f"{self.name} wants fewer requests: {text}", retry_after_s=self._retry_after(error)
+                f"{self.name} wants fewer requests: {text}", retry_after_s=wanted_s
             )
         if isinstance(error, ccxt.BadRequest | ccxt.AuthenticationError | ccxt.NotSupported):
             return ExchangeRefused(f"{self.name} refused: {text}")

@@ -103,7 +103,9 @@ def _binance_candles_query(
 
 def _binance_tickers_queries(symbols: Sequence[str]) -> list[dict[str, Any]]:
     ids = [market_id(symbol) for symbol in symbols]
-    return [{"symbols": orjson.dumps(ids).decode()}]
+    # Up to 20 weigh 2 of the 6,000 a minute, one more makes it 40.
+    parts = (ids[first : first + 20] for first in range(0, len(ids), 20))
+    return [{"symbols": orjson.dumps(part).decode()} for part in parts]
 
 
 def _binance_time(body: Any) -> int:

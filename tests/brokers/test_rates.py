@@ -9,6 +9,10 @@ import pytest
 
 from config import bus
 from config.rate_budget import Priority, RateBudget
+from marketdata.errors import ExchangeUnavailable
+from marketdata.exchanges.ccxt_rest import CcxtExchange
+from marketdata.exchanges.gate import AddressGate
+from marketdata.exchanges.wire import WIRES
 from tests.brokers.test_live import FILTERS, PLACING, order, reference
 from tests.exchange import faults
 from tests.exchange.emulator import Emulator
@@ -156,17 +160,14 @@ def test_an_order_that_was_turned_away_is_not_sent_again(
 def test_too_many_orders_close_the_orders_and_nothing_else(
     broker: LiveBroker, emulator: Emulator
 ) -> None:
-    emulator.limits.enforce = True
-    binance = broker.exchange == "binance"
-    window = emulator.limits.orders
-    window.add(200, emulator.now_ms())
-    if binance:
-        assert broker.place(order()).code == "-1015"
-    else:
-        assert broker.place(order()).code == "10006"
+    limits = emulator.limits
+    limits.enforce = True
+    name = "orders_per_10_s" if isinstance(limits, BinanceLimits) else "orders_per_s"
+    setattr(limits, name, 0)
+    assert broker.place(order()).code in ("-1015", "10006")
     assert broker.place(order("cs-two")).code == OUT_OF_BUDGET
     assert len(emulator.ledger.asked(PLACING[broker.exchange])) == 1
-    window.used = 0  # the emulator turns everything away while it counts too many orders
+    setattr(limits, name, 99)
     assert broker.find(reference()).presence is Presence.ABSENT
 
 
@@ -195,3 +196,28 @@ def test_a_short_wait_for_room_is_waited_and_a_long_one_is_not(
 def test_nobody_else_than_a_cancel_has_the_last_part_of_a_limit() -> None:
     assert PRIORITIES["cancel"] is Priority.CANCEL
     assert [name for name, who in PRIORITIES.items() if who is Priority.CANCEL] == ["cancel"]
+
+
+def test_public_requests_count_and_keep_the_same_silence(
+    broker: LiveBroker, emulator: Emulator, meter: RateMeter, budget: RateBudget
+) -> None:
+    gate = AddressGate(budget, broker.exchange, emulator.url)
+    public = CcxtExchange(broker.exchange, base_url=emulator.url, gate=gate)
+    public.time_ms()
+    if broker.exchange == "binance":
+        assert used(meter, ":weight") >= 1
+
+    emulator.fail(faults.status(418, retry_after=90), path="GET", times=1)
+    with pytest.raises(ExchangeUnavailable):
+        public.time_ms()
+    asked = len(emulator.ledger.requests)
+    assert broker.place(order()).code == OUT_OF_BUDGET
+    with pytest.raises(ExchangeUnavailable) as refused:
+        public.time_ms()
+    assert refused.value.retry_after_s == pytest.approx(90, abs=2)
+    assert len(emulator.ledger.requests) == asked
+
+
+def test_public_tickers_are_asked_for_in_cheap_parts() -> None:
+    queries = WIRES["binance"].tickers_queries([f"S{n}/USDT" for n in range(45)])
+    assert [query["symbols"].count("USDT") for query in queries] == [20, 20, 5]

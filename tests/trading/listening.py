@@ -48,7 +48,7 @@ class LiveAccount:
         wanted = make_intent(self.bot, qty=qty, type="LIMIT", price="30000", key=f"k{self.placed}")
         now = clock.now()
         order = services.submit_order(order_id=open_order(wanted, now=now).pk, now=now)
-        assert order.status == OrderStatus.OPEN
+        assert order.status == OrderStatus.OPEN, (order.status, order.reject_code)
         return order
 
     def fill(self, order: Order, qty: str | None = None) -> None:
@@ -75,7 +75,7 @@ def live_account(exchange: str, settings: Settings) -> Iterator[LiveAccount]:
         )
         symbol = make_symbol(exchange=exchange, qty_step="0.00001", min_qty="0.00001")
         key = emulator.key
-        account = make_account(exchange=exchange, key=key.key, secret=key.secret)
+        account = make_account(exchange, exchange=exchange, key=key.key, secret=key.secret)
         now = clock.now()
         bot = make_bot(symbol, knobs={"max_exposure": 0.6, "max_position": 0.5}, now=now)
         Bot.objects.filter(pk=bot.pk).update(paper_mode=False, account=account)

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlparse
 
-from config.rate_budget import Priority, RateBudget, Use, Window
+from config.rate_budget import Priority, RateBudget, Use, Window, address_window, scope_of
 
 OUT_OF_BUDGET = "rate_budget"
 PATIENCE_S = 1.5  # a request may wait that long for room; its window of validity is 5 s
@@ -52,12 +51,6 @@ PRIORITIES = {
 Costs = list[tuple[Window, int]]
 
 
-def scope_of(exchange: str, base_url: str = "") -> str:
-    """Under what name an exchange's limits are counted: an address of its own is another one."""
-    place = urlparse(base_url).netloc
-    return f"{exchange}@{place}" if place else exchange
-
-
 @dataclass(frozen=True)
 class Binance:
     """Weight a minute of the address, orders of the account."""
@@ -69,7 +62,7 @@ class Binance:
     def windows(self) -> dict[str, Window]:
         orders = f"{self.scope}:{self.account}:orders"
         return {
-            "x-mbx-used-weight-1m": Window(f"{self.scope}:weight", MINUTE, 6_000),
+            "x-mbx-used-weight-1m": address_window("binance", self.scope),
             "x-sapi-used-ip-weight-1m": Window(f"{self.scope}:sapi", MINUTE, 12_000),
             "x-mbx-order-count-10s": Window(orders, 10 * SECOND, 100),
             "x-mbx-order-count-1d": Window(orders, DAY, 200_000),
@@ -116,7 +109,7 @@ class Bybit:
     def windows(self) -> dict[str, Window]:
         ends = dict(_BYBIT_ENDPOINTS.values())
         found = {name: Window(self._end(name), SECOND, most) for name, most in ends.items()}
-        return {"requests": Window(f"{self.scope}:requests", 5 * SECOND, 600), **found}
+        return {"requests": address_window("bybit", self.scope), **found}
 
     def costs(self, method: str) -> Costs:
         windows = self.windows
