@@ -45,6 +45,12 @@ static() {
 tests() {
   # Five at most: each takes three of a Redis's sixteen databases.
   step "Tests" python -m pytest -q -rs -n auto --maxprocesses 5 -m "not browser" ${coverage[@]+"${coverage[@]}"}
+  # After the tests, for the machine's sake; how fast it recovers is judged by the long form.
+  if [ "$(uname)" = Linux ]; then
+    local stores=sqlite
+    [ -z "${DATABASE_URL:-}" ] || [ ! -d /usr/lib/postgresql ] || stores=postgres
+    step "Short chaos" python -m benchmarks.chaos --short --recovery-limit 90 --database $stores
+  fi
   if chromium >/dev/null; then
     step "Browser tests" python -m pytest -q -m browser
   else

@@ -87,7 +87,14 @@ def _order(emulator: Emulator, said: Said) -> None:
     acts = {"fill", "cancel", "expire", "reject"}
     if said["do"] not in acts:
         raise ValueError(f"an order can {sorted(acts)}")
-    getattr(emulator, said["do"])(said["client_id"], **said.get("arguments", {}))
+    arguments = dict(said.get("arguments", {}))
+    if said["do"] == "fill" and "qty" in arguments:
+        # Who asks from outside may be late: no order gets more than was left of it.
+        order = emulator.ledger.order(said["client_id"])
+        if not order.is_open:
+            raise ValueError(f"{order.id} has ended")
+        arguments["qty"] = min(Decimal(arguments["qty"]), order.remaining)
+    getattr(emulator, said["do"])(said["client_id"], **arguments)
 
 
 def _ledger(emulator: Emulator, said: Said) -> Said:

@@ -99,6 +99,20 @@ def test_the_walk_is_the_same_for_the_same_seed(remote: RemoteEmulator) -> None:
         assert one.market.pairs[0].last != "42000.50"
 
 
+def test_by_hand_an_order_gets_no_more_than_was_left_of_it(
+    emulator: Emulator, client: Any, remote: RemoteEmulator
+) -> None:
+    limit_buy(client, "late")
+    late = {"client_id": "late", "do": "fill", "arguments": {"qty": "5"}}
+
+    remote.do("POST", "order", **late)
+
+    assert find(client, "late")["status"] == "closed"
+    assert emulator.problems() == []
+    with pytest.raises(ValueError, match="has ended"):
+        remote.do("POST", "order", **late)
+
+
 def test_prices_and_the_faults_that_stand_can_be_asked_for(
     emulator: Emulator, remote: RemoteEmulator
 ) -> None:
