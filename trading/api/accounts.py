@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -49,6 +51,7 @@ class AccountsView(ReadOrAdminister, ListAPIView[ExchangeAccount]):
             )
         ],
     )
+    @method_decorator(sensitive_variables("asked"))
     def post(self, request: Request) -> Response:
         """Add an account. Its key is sealed; nothing is asked of the exchange yet."""
         asked = AccountCreateSerializer(data=request.data)
@@ -87,6 +90,7 @@ class AccountKeyView(APIView):
     permission_classes = (access.MayAdminister,)
 
     @extend_schema(request=KeySerializer, responses=AccountSerializer)
+    @method_decorator(sensitive_variables("asked"))
     def post(self, request: Request, account_id: int) -> Response:
         """Give it another key; it buys nothing before that one was checked."""
         asked = KeySerializer(data=request.data)

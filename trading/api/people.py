@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -108,6 +110,7 @@ class ConfirmView(APIView):
     remembered = False  # a key would keep a hash over a password
 
     @extend_schema(request=ConfirmSerializer, responses=ConfirmedSerializer)
+    @method_decorator(sensitive_variables("asked"))
     def post(self, request: Request) -> Response:
         """Give the password again: it counts for minutes, for this token or session alone."""
         asked = ConfirmSerializer(data=request.data)

@@ -170,14 +170,23 @@ def set_account_enabled(
     return account
 
 
+def rotate_seals(*, by: User | None, now: datetime) -> int:
+    """A new key for what lies in the database, and everything under it; how many accounts were
+    sealed anew. The old key files may go once no backup needs them."""
+    keyring().add_key()
+    return reseal_accounts(by=by, now=now)
+
+
+@sensitive_variables("opened")
 def reseal_accounts(*, by: User | None, now: datetime) -> int:
     """Seal again what lies under an older key; how many were."""
     ring, changed = keyring(), 0
-    for account in ExchangeAccount.objects.filter(removed_at=None):
-        if ring.is_current(account.sealed_secret) and ring.is_current(account.sealed_key):
-            continue
-        opened = credentials_of(account)
+    for account_id in ExchangeAccount.objects.filter(removed_at=None).values_list("pk", flat=True):
         with transaction.atomic():
+            account = _locked(account_id)  # a key that is replaced meanwhile must not come back
+            if ring.is_current(account.sealed_secret) and ring.is_current(account.sealed_key):
+                continue
+            opened = credentials_of(account)
             _seal(account, opened.key, opened.secret)
             record(action="account.resealed", subject=f"account:{account.pk}", by=by, now=now)
         changed += 1
@@ -207,6 +216,7 @@ def _in_use(account: ExchangeAccount) -> list[str]:
     return reasons + [f"{bot.name} is live with it: bring it back to paper." for bot in bots[:5]]
 
 
+@sensitive_variables("key", "secret")
 def _check(name: str, exchange: str, key: str, secret: str) -> None:
     wrong: dict[str, object] = {}
     if not name.strip() or len(name.strip()) > 40:
@@ -220,6 +230,7 @@ def _check(name: str, exchange: str, key: str, secret: str) -> None:
         raise AccountInvalid("This account can't be added.", fields=wrong)
 
 
+@sensitive_variables("key", "secret", "given", "text")
 def _key_wrong(key: str, secret: str) -> dict[str, object]:
     given = {"key": key.strip(), "secret": secret.strip()}
     # More would be no key of theirs, and what isn't ASCII can't be a header.
@@ -269,6 +280,7 @@ def _record(
     )
 
 
+@sensitive_variables("key", "secret")
 def _seal(account: ExchangeAccount, key: str, secret: str) -> None:
     ring = keyring()
     account.sealed_key = ring.seal(key, place=_place(account, "key"))
