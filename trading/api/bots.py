@@ -191,7 +191,8 @@ class BotDecisionsView(ListAPIView[DecisionRecord]):
 
 def _bots() -> QuerySet[Bot]:
     # Through the ranks: the first symbol has the first claim to the cash.
-    return queries.bots_for_list().prefetch_related(None).prefetch_related("botsymbol_set__symbol")
+    bots = queries.bots_for_list().prefetch_related(None)
+    return bots.prefetch_related("botsymbol_set__symbol", "protections")
 
 
 def _shown(bot_id: int) -> dict[str, Any]:

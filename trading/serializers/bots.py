@@ -19,10 +19,11 @@ from config.api_fields import (
 )
 from marketdata.timeframes import Timeframe
 from trading.knobs import Knobs
-from trading.models import Bot, BotDrift, DecisionRecord, Job
+from trading.models import Bot, BotDrift, DecisionRecord, Job, Protection
 
 BOT_STATUSES = [value.lower() for value in Bot.Status.values]
 JOB_STATUSES = [value.lower() for value in Job.Status.values]
+PROTECTIONS = [value.lower() for value in Protection.State.values]
 SOURCES = [value.lower() for value in Bot.Source.values]
 
 
@@ -48,6 +49,17 @@ class KnobsField(serializers.DictField):
     """Knobs as stored, decimals as strings. Names and bounds are for the service to refuse."""
 
 
+class ProtectionSerializer(ApiModelSerializer[Protection]):
+    """What protects one live position; `watched`: the software stop is at work."""
+
+    symbol_id = serializers.IntegerField()
+    state = Lowercase(choices=PROTECTIONS)
+
+    class Meta:
+        model = Protection
+        fields = ("symbol_id", "state", "reason", "detail", "watched", "level", "since")
+
+
 class BotSerializer(ApiModelSerializer[Bot]):
     """A bot as the API gives it."""
 
@@ -61,6 +73,7 @@ class BotSerializer(ApiModelSerializer[Bot]):
     status = Lowercase(choices=BOT_STATUSES)
     source = Lowercase(choices=SOURCES)  # type: ignore[assignment]  # Field has one of its own
     replay = serializers.SerializerMethodField()
+    protection = ProtectionSerializer(source="protections", many=True, read_only=True)
 
     class Meta:
         model = Bot
@@ -82,6 +95,7 @@ class BotSerializer(ApiModelSerializer[Bot]):
             "replay",
             "starting_cash",
             "cash",
+            "protection",
             "last_error",
             "created_at",
             "updated_at",

@@ -101,7 +101,8 @@ def guards_of_position(bot_id: int, symbol_id: int, opened_at: datetime | None) 
     if opened_at is None:
         return []
     prefix = guard_prefix(bot_id, symbol_id, opened_at)
-    rows = Order.objects.filter(intent__idempotency_key__startswith=prefix).order_by("-pk")
+    rows = Order.objects.filter(intent__idempotency_key__startswith=prefix)
+    rows = rows.select_related("intent").order_by("-pk")
     return list(rows[:NEWEST])
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from django import template
 
 from config.templatetags.console import MINUS, UNKNOWN, titled
+from trading.models import Protection
+from trading.queries import said
 from trading.reasons import Reason
 from trading.risk import Denial
 
@@ -19,6 +21,7 @@ REASONS: Mapping[str, str] = {
     Reason.STOP_LOSS: "the stop loss was reached",
     Reason.TAKE_PROFIT: "the profit target was reached",
     Reason.TRAILING_STOP: "the trailing stop was reached",
+    Reason.PROTECTION_FAILED: "no stop could be kept at the exchange",
     Reason.MANUAL: "a person asked for it",
     Reason.FLAT_NO_SIGNAL: "flat, no entry signal",
     Reason.ALREADY_LONG: "in position, no exit signal",
@@ -68,6 +71,7 @@ GATES: Mapping[str, str] = {
     "books_agree": "Books and exchanges agree",
     "live_accounts": "Live accounts are checked, their clocks right",
     "live_grants": "Live bots have a grant",
+    "positions_protected": "Live positions are protected",
     "live_mode": "Live mode is on",
     "account_checked": "The account was checked within a day and may trade",
     "key_cannot_withdraw": "The key can't withdraw",
@@ -78,6 +82,7 @@ GATES: Mapping[str, str] = {
     "paper_record": "The paper record is long enough",
     "no_incident": "No incident is open",
     "limits_set": "The limits are set",
+    "grant_stands": "A live grant stands",
     "name_typed": "The bot's name was typed",
 }
 ACTIONS: Mapping[str, str] = {
@@ -99,6 +104,12 @@ TASKS: Mapping[str, str] = {
 def why(code: str) -> str:
     """A reason or a denial as half a sentence."""
     return REASONS.get(code, titled(code).lower() if code else "")
+
+
+@register.filter
+def unprotected_why(row: Protection) -> str:
+    """Why a live position is unprotected, as half a sentence."""
+    return said(row)
 
 
 @register.filter
