@@ -109,6 +109,10 @@ class ApproveForm(forms.Form):
     typed_name = forms.CharField(max_length=80, label="Type the bot's name")
     password = WriteOnlyField(password=True, label="Your password, once more")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Beside it on the page may be another form that has a name to type.
+        super().__init__(*args, auto_id="approve_%s", **kwargs)
+
 
 class PairField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """A symbol by its name alone: its exchange is the account's."""
@@ -162,7 +166,7 @@ class SendForm(LiveOrderForm):
     password = WriteOnlyField(password=True, label="Your password, once more")
 
     def __init__(self, bot: Bot, *args: Any, **kwargs: Any) -> None:
-        super().__init__(bot, *args, **kwargs)
+        super().__init__(bot, *args, auto_id="send_%s", **kwargs)
         for name in self.fields:
             if name != "password":
                 self.fields[name].widget = forms.HiddenInput()

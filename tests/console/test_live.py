@@ -107,6 +107,11 @@ class TestChecklist:
         assert "Live mode is off: nothing live is granted" in text_of(operator.get(page_of(desk)))
 
 
+def ids_twice(html: str) -> set[str]:
+    ids = re.findall(r"\sid=\"([^\"]+)\"", html)
+    return {name for name in ids if ids.count(name) > 1}
+
+
 class TestAsk:
     def test_who_asks_is_told_that_another_must_approve(
         self, operator: Client, desk: LiveDesk
@@ -157,6 +162,7 @@ class TestApprove:
         ask(operator, desk)
         html = body(admin.get(page_of(desk)))
         assert LiveGrant.objects.get().subject_digest in html
+        assert ids_twice(html) == set()
 
         approve(admin, desk)
 
@@ -300,6 +306,7 @@ class TestOrder:
         assert "POST /api/v3/order symbol BTCUSDT side BUY quantity 0.001" in text
         assert "Would be sent" in text
         assert not Order.objects.exists()
+        assert ids_twice(body(answer)) == set()
         assert self.hidden(body(answer))["qty"] == "0.001"
 
     def test_what_is_denied_can_not_be_sent_from_there(self, admin: Client, desk: LiveDesk) -> None:
