@@ -243,6 +243,7 @@ class TestKnobs:
 
 def test_where_the_exchange_wants_a_limit_the_stop_sells_a_little_lower(settings: Settings) -> None:
     with open_desk("binance", settings) as desk:
+        desk.emulator.limit_stops("BTCUSDT", market=False)
         desk.symbol.stops = "LIMIT"
         desk.symbol.save()
         desk.enter()

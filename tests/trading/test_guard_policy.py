@@ -13,7 +13,7 @@ from tests.exchange import faults
 from tests.trading.factories import make_user
 from tests.trading.guarded_desk import PLACING, Desk, open_desk
 from trading import queries, services
-from trading.models import AuditEvent, Bot, Protection
+from trading.models import AuditEvent, Bot, ExchangeAccount, Protection
 from trading.order_state import OrderStatus as S
 from trading.services._protection import watch_protection
 
@@ -113,11 +113,34 @@ class TestRefused:
 
         desk.candle(42_000.0)
         desk.candle(42_000.0, number=2)
+        ExchangeAccount.objects.update(clock_at=desk.at(600))
         desk.cycle(601)
         desk.sweep(604)
         desk.cycle(605)
 
         assert [order.status for order in desk.guards] == [S.REJECTED, S.OPEN]
+
+    def test_a_level_that_was_passed_before_the_stop_came_is_sold_by_the_watching(
+        self, desk: Desk
+    ) -> None:
+        bought(desk, "software")
+        desk.emulator.set_price("BTCUSDT", "41000")
+        desk.cycle(5)  # our quote is behind: Binance refuses it, Bybit takes it for a rise
+
+        desk.cycle(6, price=41_000.0)
+        desk.sweep(10)
+
+        guard, exit_ = desk.orders[1:]
+        assert guard.status in (S.REJECTED, S.CANCELED)
+        assert (exit_.status, exit_.intent.reason) == (S.FILLED, "stop_loss")
+        assert desk.waiting == []
+
+    def test_a_sixth_stop_on_one_symbol_is_a_failure_like_any(self, settings: Settings) -> None:
+        with open_desk("binance", settings, on_protection_failure="software") as desk:
+            desk.emulator.limit_stops("BTCUSDT", most=0)
+            desk.enter()
+            assert (desk.guards[0].status, desk.guards[0].reject_code) == (S.REJECTED, "-1013")
+            assert desk.protection.detail == "-1013"
 
     def test_a_refused_stop_doesnt_stop_the_bot(self, desk: Desk) -> None:
         bought(desk, "retry")
