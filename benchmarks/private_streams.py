@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def main() -> int:
     fills = int(sys.argv[1]) if len(sys.argv) > 1 else FILLS
     setup_test_environment(debug=False)
     runner = get_runner(__import__("django.conf").conf.settings)(verbosity=0, interactive=False)
-    databases = runner.setup_databases()
+    databases = runner.setup_databases(serialized_aliases=set())
     try:
         for exchange in ("binance", "bybit"):
             _compare(exchange, fills)
@@ -53,7 +53,7 @@ def _compare(exchange: str, fills: int) -> None:
 
     from tests.trading.listening import live_account
 
-    with live_account(exchange, settings) as desk:
+    with live_account(exchange, cast(Any, settings)) as desk:
         for streams in (False, True):
             settings.ENV = settings.ENV.model_copy(update={"private_streams": streams})
             took = sorted(_measure(desk, fills, streams))

@@ -45,10 +45,13 @@ class LiveAccount:
 
     def place(self, qty: str = "0.01") -> Order:
         self.placed += 1
-        wanted = make_intent(self.bot, qty=qty, type="LIMIT", price="30000", key=f"k{self.placed}")
+        key = f"{self.account.name}:{self.placed}"
+        wanted = make_intent(self.bot, qty=qty, type="LIMIT", price="30000", key=key)
         now = clock.now()
-        order = services.submit_order(order_id=open_order(wanted, now=now).pk, now=now)
-        assert order.status == OrderStatus.OPEN, (order.status, order.reject_code)
+        order = open_order(wanted, now=now)
+        services.submit_order(order_id=order.pk, now=now)  # or a sweep at the same time does it
+        wait_for(lambda: Order.objects.filter(pk=order.pk, status=OrderStatus.OPEN).exists())
+        order.refresh_from_db()
         return order
 
     def fill(self, order: Order, qty: str | None = None) -> None:
