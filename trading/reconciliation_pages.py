@@ -58,6 +58,7 @@ class Cell:
 
     x: int
     y: int
+    width: int
     height: int
     tone: str
     title: str
@@ -124,7 +125,9 @@ def account_row(books: AccountBooks) -> AccountRow:
 
 def strip_of(runs: Iterable[ReconcileRun]) -> Strip | None:
     """None without a cycle."""
-    cells = [_cell(index, run) for index, run in enumerate(runs)]
+    known = list(runs)
+    free = queries.RECENT - len(known)  # on the left, before there were as many
+    cells = [_cell(free + index, run) for index, run in enumerate(known)]
     if not cells:
         return None
     counts = {
@@ -136,7 +139,7 @@ def strip_of(runs: Iterable[ReconcileRun]) -> Strip | None:
         for tone, word in (("different", "differed"), ("aborted", "told nothing"))
         if counts[tone]
     )
-    return Strip(cells, max(len(cells), 30) * (CELL + GAP) - GAP, STRIP_HEIGHT, f"{label}.")
+    return Strip(cells, queries.RECENT * (CELL + GAP) - GAP, STRIP_HEIGHT, f"{label}.")
 
 
 def evidence(found: Mapping[str, Any]) -> Evidence:
@@ -163,6 +166,7 @@ def _cell(index: int, run: ReconcileRun) -> Cell:
     return Cell(
         x=index * (CELL + GAP),
         y=STRIP_HEIGHT - height,
+        width=CELL,
         height=height,
         tone=run.outcome.lower(),
         title=f"{run.started_at:%H:%M:%S} {said}",

@@ -29,6 +29,7 @@ from trading.queries._readiness import (
 )
 from trading.queries._reconciliation import (
     RATE_WANTED,
+    RECENT,
     AccountBooks,
     MatchRate,
     account_books,
@@ -68,6 +69,7 @@ __all__ = [
     "MatchRate",
     "PortfolioView",
     "RATE_WANTED",
+    "RECENT",
     "PositionView",
     "account_rates",
     "account_books",
