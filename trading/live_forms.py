@@ -111,7 +111,7 @@ class ApproveForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Beside it on the page may be another form that has a name to type.
-        super().__init__(*args, auto_id="approve_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "approve_%s", **kwargs})
 
 
 class PairField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
@@ -166,7 +166,7 @@ class SendForm(LiveOrderForm):
     password = WriteOnlyField(password=True, label="Your password, once more")
 
     def __init__(self, bot: Bot, *args: Any, **kwargs: Any) -> None:
-        super().__init__(bot, *args, auto_id="send_%s", **kwargs)
+        super().__init__(bot, *args, **{"auto_id": "send_%s", **kwargs})
         for name in self.fields:
             if name != "password":
                 self.fields[name].widget = forms.HiddenInput()

@@ -17,6 +17,7 @@ function left(seconds) {
 class TimeLeft extends HTMLElement {
   connectedCallback() {
     this.until = Date.parse(this.getAttribute("datetime"));
+    this.show();
     this.end = eachSecond(() => this.show());
   }
 
