@@ -119,13 +119,19 @@ def _limits() -> Iterator[Metric]:
     closed = GaugeMetricFamily(
         "rate_closed_seconds", "For how long an exchange wants no request.", labels=["account"]
     )
+    stream = GaugeMetricFamily(
+        "account_stream_up", "1 while an account's private stream stands.", labels=["account"]
+    )
     for rates in queries.account_rates():
         closed.add_metric([rates.account.name], rates.closed_s)
         for use in rates.uses:
             window = f"{use.window.name.rpartition(':')[2]}_{use.window.period_ms // 1000}s"
             used.add_metric([rates.account.name, window], use.used / use.window.limit)
+        state = queries.stream_state(rates.account.pk)
+        stream.add_metric([rates.account.name], float(state is not None and state.up))
     yield used
     yield closed
+    yield stream
 
 
 def _counts(name: str, title: str, model: type, field: str) -> GaugeMetricFamily:

@@ -22,7 +22,7 @@ from config.rate_windows import CLOSE, LOOK, NOTE, TAKE, Charge, Counters, Readi
 
 log = structlog.get_logger(__name__)
 
-BUS_S = 0.25  # an order waits no longer than that for a bus that hangs
+BUS_S = 0.25  # an order waits no longer than two of that for a bus that hangs
 AWAY_S = 2.0  # before a bus that was away is asked again
 ALONE_PARTS = 4  # processes that may share an address while none knows of the others
 

@@ -14,6 +14,7 @@ from config.rate_budget import Priority, RateBudget, Use, Window, address_window
 
 OUT_OF_BUDGET = "rate_budget"
 PATIENCE_S = 1.5  # a request may wait that long for room; its window of validity is 5 s
+CANCEL_PATIENCE_S = 5.0  # many at once at a stop: waiting is sooner than being asked again
 LIMITED_S = 10.0  # when an exchange limits us without saying for how long
 BANNED_S = 120.0  # 418: bans begin at two minutes and get longer with each request
 BLOCKED_S = 600.0  # Bybit's 403: ten minutes for the address
@@ -173,7 +174,7 @@ class RateMeter:
     def admit(self, method: str, priority: Priority | None = None) -> bool:
         """Whether a call may be made now; it waits a moment where that is enough."""
         asked = priority or PRIORITIES.get(method, Priority.READ)
-        patience_s = PATIENCE_S
+        patience_s = CANCEL_PATIENCE_S if asked is Priority.CANCEL else PATIENCE_S
         while True:
             taken = self._budget.take(self._table.gates(method), self._table.costs(method), asked)
             wait_s = taken.wait_ms / 1000
