@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
+Weights = Annotated[dict[str, float], NoDecode]  # "momentum:1,vwap:0.5"
 
 
 class Env(BaseSettings):
@@ -131,11 +132,53 @@ class Env(BaseSettings):
     # Datasets: candles of simulations as files; 0 keeps none
     datasets_max_mb: int = Field(default=2_000, ge=0)
 
+    # Features, agents and signals
+    feature_bars: bool = True
+    feature_new_trend: bool = True
+    feature_reversal: bool = True
+    feature_liquidity: bool = True
+    findings_window_s: float = Field(default=300, ge=0, le=86_400)
+    findings_buffer: int = Field(default=1000, ge=1, le=100_000)
+    ts_interval: float = Field(default=15, ge=1, le=3600)
+    ts_entry: float = Field(default=0.62, gt=0, lt=1)
+    ts_exit: float = Field(default=0.45, gt=0, lt=1)
+    ts_persist: int = Field(default=3, ge=1, le=1000)
+    ts_weights: Weights = {"momentum": 1.0, "vwap": 0.5, "rvol": 0.3}
+    ts_mtf_weights: Weights = {"1m": 0.2, "5m": 0.5, "15m": 0.3}
+    macro_windows: CommaList = ()
+    macro_window_minutes: float = Field(default=30, gt=0, le=1440)
+    macro_rvol_min: float = Field(default=1.5, ge=0)
+    macro_interval_sec: float = Field(default=60, ge=1, le=3600)
+    macro_block_entries: bool = False
+    llm_min_interval: float = Field(default=300, ge=1, le=86_400)
+    llm_analyst_min_score: float = Field(default=3, ge=0)
+    llm_alert_min_conf: float = Field(default=0.65, ge=0, le=1)
+    signal_timeframes: CommaList = ("1m", "5m", "15m", "1h")
+    signal_min_atr_bps: float = Field(default=0, ge=0)
+    signal_max_atr_bps: float = Field(default=0, ge=0)
+    signal_min_rvol: float = Field(default=0, ge=0)
+
     # Worker
     worker_concurrency: int = Field(default=2, ge=1, le=64)
     simulation_concurrency: int = Field(default=1, ge=1, le=64)
 
-    @field_validator("allowed_hosts", "trusted_origins", "exchanges", "symbols", mode="before")
+    @field_validator("ts_weights", "ts_mtf_weights", mode="before")
+    @classmethod
+    def _weigh(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = (part.rpartition(":") for part in value.split(",") if part.strip())
+            return {name.strip(): weight.strip() for name, _, weight in pairs}
+        return value
+
+    @field_validator(
+        "allowed_hosts",
+        "trusted_origins",
+        "exchanges",
+        "symbols",
+        "macro_windows",
+        "signal_timeframes",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -42,7 +42,9 @@ def _sweep() -> None:
 def _run_bots(symbol_id: int, timeframe: str, open_ms: int) -> None:
     """Tell the workers at once; the tick would find the candle a moment later anyway."""
     bots = services.bots_on(symbol_id=symbol_id, timeframe=timeframe)
-    tasks.send_hints(services.Hints(bots=bots, jobs=[], sweep=False))
+    wanted = timeframe in settings.ENV.signal_timeframes
+    series = ((symbol_id, str(timeframe)),) if wanted else ()
+    tasks.send_hints(services.Hints(bots=bots, jobs=[], sweep=False, series=series))
 
 
 async def _watch(stop: asyncio.Event) -> None:

@@ -48,6 +48,7 @@ def seed(*, now: datetime, say: Say) -> None:
     trading_services.sync_roles()
     _seed_people(now=now)
     strategy_services.sync_strategies(now=now)
+    strategy_services.sync_agents(now=now)
     for name in settings.ENV.exchanges:
         _seed_symbols(name, now=now, say=say)
     if settings.ENV.seed_demo and SIMULATED in settings.ENV.exchanges:

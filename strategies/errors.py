@@ -23,3 +23,19 @@ class VersionCorrupt(Conflict):
     """A version's parameters are not the ones its hash was taken over: the row was edited."""
 
     code = "STRATEGY_VERSION_CORRUPT"
+
+
+class AgentUnknown(NotFound):
+    code = "AGENT_UNKNOWN"
+
+
+class AgentParamsInvalid(Refusal):
+    """`fields` says which parameter is wrong and why."""
+
+    code = "AGENT_PARAMS_INVALID"
+
+
+class AgentBusy(Conflict):
+    """It runs at this moment; what it finds will be there soon."""
+
+    code = "AGENT_BUSY"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
-from strategies import registry
-from strategies.errors import StrategyUnknown, VersionCorrupt, VersionUnknown
+from strategies import agents, registry
+from strategies.agent_settings import default_interval_s, default_params, is_switched_on
+from strategies.agents import Noticed, Standing
+from strategies.errors import AgentUnknown, StrategyUnknown, VersionCorrupt, VersionUnknown
 from strategies.hashing import code_hash, params_hash
-from strategies.models import Strategy, StrategyVersion
+from strategies.macro import NewsWindow, window_at, windows_of
+from strategies.models import Agent, Finding, Posture, Strategy, StrategyVersion
 from strategies.protocol import Params
 
 
@@ -98,3 +104,85 @@ def strategy_called(text: str) -> Strategy:
     if found is None:
         raise StrategyUnknown(f"no strategy {text}")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """An agent with its code, its row and what settings make of both."""
+
+    code: agents.Agent[Any]
+    row: Agent
+    interval_s: float
+    params: dict[str, Any]
+    switched_on: bool
+
+    @property
+    def status(self) -> str:
+        """OFF when settings or a person keep it from running, else how its last run went."""
+        return str(self.row.status) if self.switched_on and self.row.enabled else "OFF"
+
+    @property
+    def next_run(self) -> datetime | None:
+        """When the tick runs it next; None while it is off."""
+        return None if self.status == "OFF" else self.row.due_at
+
+
+def agent_states() -> list[AgentState]:
+    """All agents, in the order of the code; one without a row has not been seeded yet."""
+    rows = {row.name: row for row in Agent.objects.all()}
+    return [_agent_state(rows[name]) for name in agents.AGENTS if name in rows]
+
+
+def agent_state(name: str) -> AgentState:
+    """One agent, or AgentUnknown."""
+    return _agent_state(agent_row(name))
+
+
+def _agent_state(row: Agent) -> AgentState:
+    code = agents.get(row.name)
+    return AgentState(
+        code=code,
+        row=row,
+        interval_s=interval_of(row),
+        params=code.validated(params_of_agent(row.name, row.params)).model_dump(mode="json"),
+        switched_on=is_switched_on(code, settings.ENV),
+    )
+
+
+def agent_row(name: str) -> Agent:
+    """The row of an agent, or AgentUnknown."""
+    agents.get(name)
+    row = Agent.objects.filter(name=name).first()
+    if row is None:
+        raise AgentUnknown(f"{name} has no row yet; run the seed command")
+    return row
+
+
+def interval_of(row: Agent) -> float:
+    """Seconds between two looks: a person's, else the setting's."""
+    return row.interval_s or default_interval_s(row.name, settings.ENV)
+
+
+def params_of_agent(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings' parameters of an agent, with a person's `own` on top."""
+    return {**default_params(name, settings.ENV), **own}
+
+
+def standing_of(symbol_id: int) -> Standing:
+    """The view on a symbol; an unknown one has none yet."""
+    row = Posture.objects.filter(pk=symbol_id).first()
+    return Standing() if row is None else Standing(row.view, row.p_up, row.leaning, row.count)
+
+
+def noticed(symbol_id: int, *, since: datetime) -> list[Noticed]:
+    """A symbol's findings since then, the newest first, as agents read them."""
+    rows = Finding.objects.filter(symbol_id=symbol_id, at__gte=since).order_by("-at")[:50]
+    return [Noticed(row.at, row.agent, row.label, row.score, row.details) for row in rows]
+
+
+def entries_blocked(at: datetime) -> NewsWindow | None:
+    """The news within whose minutes no bot may enter, or None."""
+    env = settings.ENV
+    if not env.macro_block_entries or not env.macro_windows:
+        return None
+    return window_at(at, windows_of(env.macro_windows), env.macro_window_minutes)

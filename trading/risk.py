@@ -18,6 +18,7 @@ class Denial(StrEnum):
     PRICE_STALE = "price_stale"
     ORDER_UNRESOLVED = "order_unresolved"
     COOLDOWN = "cooldown"
+    NEWS_WINDOW = "news_window"
     DAILY_LOSS_REACHED = "daily_loss_reached"
     DRAWDOWN_REACHED = "drawdown_reached"
     QTY_NOT_ON_STEP = "qty_not_on_step"
@@ -72,6 +73,7 @@ class Account:
     sellable_qty: Decimal  # of this symbol, less working sells
     unresolved_order: bool  # of this symbol: SUBMITTING, UNKNOWN or NEEDS_HUMAN
     candles_since_exit: int | None
+    news: bool = False  # within minutes of scheduled news in which nothing may be entered
 
 
 def check_market(account: Account, limits: Limits) -> Denial | None:
@@ -88,7 +90,7 @@ def check_market(account: Account, limits: Limits) -> Denial | None:
 
 
 def check_entry_pause(account: Account, limits: Limits) -> Denial | None:
-    """Loss limits and cooldown: they stop entries, never exits."""
+    """Loss limits, cooldown and news: they stop entries, never exits."""
     if account.equity <= account.day_start_equity * (1 - limits.max_daily_loss):
         return Denial.DAILY_LOSS_REACHED
     if account.equity <= account.peak_equity * (1 - limits.max_drawdown):
@@ -96,6 +98,8 @@ def check_entry_pause(account: Account, limits: Limits) -> Denial | None:
     since = account.candles_since_exit
     if since is not None and since < limits.cooldown_candles:
         return Denial.COOLDOWN
+    if account.news:
+        return Denial.NEWS_WINDOW
     return None
 
 

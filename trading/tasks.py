@@ -8,9 +8,11 @@ from typing import Any
 
 from celery import current_app, shared_task
 from celery.signals import before_task_publish, task_prerun, worker_process_init
+from django.db import InterfaceError, OperationalError
 
 from config import clock, telemetry
 from marketdata.tasks import refresh_stale_indicators
+from strategies.tasks import detect_signals, run_agent
 from trading import services
 
 # A simulation that takes longer is ended and says so.
@@ -24,8 +26,12 @@ LOW_PRIORITY = 10
 
 @shared_task
 def tick(**_: Any) -> None:
-    """Each second, from beat."""
-    send_hints(services.tick(process="beat", now=clock.now()))
+    """Each second, from beat. Agents go on while the database is away."""
+    try:
+        send_hints(services.tick(process="beat", now=clock.now()))
+    except (OperationalError, InterfaceError):
+        services.tick_without_database(now=clock.now())
+        raise
 
 
 @shared_task
@@ -101,6 +107,7 @@ def send_hints(hints: services.Hints) -> None:
         run_search.apply_async(kwargs={"search_id": search_id}, expires=2)
     for account_id in hints.accounts:
         reconcile_account.apply_async(kwargs={"account_id": account_id}, expires=2)
+    _send_looks(hints)
     for wanted, task, expires_s in (
         (hints.indicators, refresh_stale_indicators, 2),
         (hints.live, watch_live, 5),
@@ -108,6 +115,14 @@ def send_hints(hints: services.Hints) -> None:
     ):
         if wanted:
             task.apply_async(expires=expires_s)
+
+
+def _send_looks(hints: services.Hints) -> None:
+    for name in hints.agents:
+        run_agent.apply_async(kwargs={"name": name}, expires=30)
+    for symbol_id, timeframe in hints.series:
+        kwargs = {"symbol_id": symbol_id, "timeframe": timeframe}
+        detect_signals.apply_async(kwargs=kwargs, expires=10)
 
 
 @before_task_publish.connect

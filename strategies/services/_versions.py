@@ -1,4 +1,4 @@
-"""Every write of strategies. A version is never changed: other parameters are another row.
+"""Strategies and their versions. A version is never changed: other parameters are another row.
 
 The audit event of a version is written by the caller above, in the same transaction.
 """

@@ -14,6 +14,7 @@ from trading.services._accounts import (
     set_account_limits,
     update_account,
 )
+from trading.services._agents import change_agent, run_agents
 from trading.services._artifacts import prune_artifacts
 from trading.services._audit import (
     AuditVerdict,
@@ -108,11 +109,20 @@ from trading.services._system import (
     start_scheduler,
     stop_scheduler,
 )
-from trading.services._tick import Hints, bots_on, is_silent, tick, watch
+from trading.services._tick import (
+    Hints,
+    bots_on,
+    is_silent,
+    tick,
+    tick_without_database,
+    watch,
+)
 from trading.services._versions import create_version
 from trading.services._walks import walk_strategy
 
 __all__ = [
+    "change_agent",
+    "run_agents",
     "Followed",
     "credentials_of",
     "followed_accounts",
@@ -217,6 +227,7 @@ __all__ = [
     "sync_roles",
     "thin_snapshots",
     "tick",
+    "tick_without_database",
     "update_bot",
     "use_token",
     "verify_audit",

@@ -12,6 +12,7 @@ from django.db import transaction
 from config import clock
 from config.fields import plain
 from marketdata.timeframes import Timeframe
+from strategies import queries as strategy_queries
 from trading import costs, risk, sizing
 from trading.decisions import Wanted
 from trading.exits import ExitHit
@@ -54,7 +55,12 @@ def account_of(books: Books, lane: Lane, *, price_age_s: float, at_ms: int) -> A
         sellable_qty=lane.holding.qty - lane.selling,
         unresolved_order=lane.unresolved,
         candles_since_exit=since,
+        news=not books.bot.is_replay and _is_news(at_ms),
     )
+
+
+def _is_news(at_ms: int) -> bool:
+    return strategy_queries.entries_blocked(clock.from_ms(at_ms)) is not None
 
 
 def size(

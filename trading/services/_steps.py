@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+import structlog
+from django.db import DatabaseError
+
+from strategies import services as strategy_services
 from trading.decisions import Wanted, decide
 from trading.exits import ExitHit, check_exits
 from trading.models import DecisionRecord
@@ -27,6 +31,8 @@ from trading.services._execution import (
 from trading.services._guards import stand_down
 from trading.services._resolve import resume_order
 from trading.services._tape import Step
+
+log = structlog.get_logger(__name__)
 
 Action = DecisionRecord.Action
 
@@ -52,7 +58,31 @@ def decide_step(books: Books, step: Step, now: datetime, *, price_age_s: float) 
         return
     decision = decision_of(books, step, wanted, now)
     books.decide(step.lane, decision)
-    send_intent(books=books, lane=step.lane, decision=decision, side=wanted.side, qty=qty, now=now)
+    order = send_intent(
+        books=books, lane=step.lane, decision=decision, side=wanted.side, qty=qty, now=now
+    )
+    if order is not None and not books.bot.is_replay:
+        _mark_signal(books, decision, now)
+
+
+def _mark_signal(books: Books, decision: DecisionRecord, now: datetime) -> None:
+    """The signal that this order follows from. A note about it never stops an order."""
+    if decision.reason not in {Reason.SIGNAL_ENTER, Reason.SIGNAL_EXIT}:
+        return
+    version = books.bot.version
+    try:
+        strategy_services.mark_signal_executed(
+            symbol_id=decision.symbol_id,
+            timeframe=decision.timeframe,
+            candle_close_ms=decision.candle_close_ms,
+            strategy=version.strategy.name,
+            kind=str(decision.action),
+            price=decision.price,
+            details={"target": decision.target, "version": version.number},
+            now=now,
+        )
+    except DatabaseError as error:
+        log.warning("signal.not_marked", error=str(error))
 
 
 def _sized(

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F, Q
 
+from config import clock
 from marketdata import queries as marketdata_queries
+from strategies import services as strategy_services
 from trading.models import Bot, Heartbeat, Job, Order, Position, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
@@ -40,6 +42,8 @@ class Hints:
     accounts: tuple[int, ...] = ()  # whose books are to be held against their exchange's
     live: bool = False  # clocks of accounts are to be read, or people to be told of ended grants
     searches: tuple[int, ...] = ()  # one entry for each chunk that a worker may take
+    agents: tuple[str, ...] = ()
+    series: tuple[tuple[int, str], ...] = ()  # (symbol id, timeframe): signals to look for
 
 
 def tick(*, process: str, now: datetime) -> Hints:
@@ -58,7 +62,14 @@ def tick(*, process: str, now: datetime) -> Hints:
         live=live_watch_due(now),
         accounts=tuple(due_accounts(now).values_list("pk", flat=True)),
         searches=tuple(_waiting_chunks(now)),
+        agents=tuple(strategy_services.claim_due_agents(now=now)),
+        series=tuple(strategy_services.claim_due_series(now=now, now_ms=clock.to_ms(now))),
     )
+
+
+def tick_without_database(*, now: datetime) -> list[str]:
+    """What is left of a second while the database is away: agents, by what the bus remembers."""
+    return strategy_services.run_agents_without_database(now=now)
 
 
 def watch(*, now: datetime) -> Hints:

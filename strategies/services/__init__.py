@@ -1,0 +1,32 @@
+"""Every verb of strategies. What is audited is audited by the caller above."""
+
+from strategies.services._agents import (
+    AgentResult,
+    change_agent,
+    claim_due_agents,
+    run_agent,
+    run_agents_without_database,
+    sync_agents,
+)
+from strategies.services._findings import store_waiting_findings
+from strategies.services._signals import claim_due_series, detect_signals, mark_signal_executed
+from strategies.services._versions import create_version, sync_strategies
+
+__all__ = [
+    # versions
+    "create_version",
+    "sync_strategies",
+    # agents
+    "AgentResult",
+    "change_agent",
+    "claim_due_agents",
+    "run_agent",
+    "run_agents_without_database",
+    "sync_agents",
+    # findings
+    "store_waiting_findings",
+    # signals
+    "claim_due_series",
+    "detect_signals",
+    "mark_signal_executed",
+]
