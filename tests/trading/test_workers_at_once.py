@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from config.refusals import Refusal
 from tests.trading.factories import (
@@ -17,6 +17,7 @@ from tests.trading.factories import (
     QUICK_WARMUP,
     FakeBroker,
     bars,
+    make_account,
     make_bot,
     make_candles,
     make_order,
@@ -44,7 +45,9 @@ from trading.models import (
 )
 from trading.order_state import OrderStatus
 from trading.services._books import Books, claim_bot
+from trading.services._bots import get_bot
 from trading.services._execution import send_intent
+from trading.services._gate import grant_denial
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -259,3 +262,31 @@ def test_a_bot_trades_nothing_that_a_person_took_while_it_decided(
     assert sent is None
     assert OrderIntent.objects.get(decision__candle_close_ms=1_000).denial == denial
     assert Order.objects.filter(side=side, status=S.OPEN).count() == 1
+
+
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="SQLite has one writer and no locks of rows"
+)
+def test_what_names_a_locked_bot_or_account_need_not_wait() -> None:
+    """An order that is claimed locks both; one that is written down meanwhile must not wait.
+
+    It holds the audit log's lock, which the claim wants next: each would wait for the other.
+    """
+    bot, account = make_bot(), make_account()
+    locked, written = threading.Event(), threading.Event()
+
+    def claim() -> None:
+        with transaction.atomic():
+            get_bot(bot.pk, lock=True)
+            order = Order(bot=bot, account=account, side="SELL")
+            assert grant_denial(order, now=NOW) is None
+            locked.set()
+            assert written.wait(10)
+
+    def write() -> None:
+        assert locked.wait(10)
+        order = make_order(bot)
+        Order.objects.filter(pk=order.pk).update(account=account)
+        written.set()
+
+    assert at_once(claim, write) == []

@@ -202,7 +202,7 @@ def get_account(account_id: int) -> ExchangeAccount:
 
 
 def _locked(account_id: int) -> ExchangeAccount:
-    rows = ExchangeAccount.objects.select_for_update()
+    rows = ExchangeAccount.objects.select_for_update(no_key=True)
     found = rows.filter(pk=account_id, removed_at=None).first()
     if found is None:
         raise AccountUnknown(f"There is no account {account_id}.")

@@ -230,7 +230,7 @@ def finish_jobs(*, bot: Bot, message: str, now: datetime) -> None:
 
 def get_bot(bot_id: int, *, lock: bool = False) -> Bot:
     """The bot or BotUnknown; with `lock` the row is held until the transaction ends."""
-    rows = Bot.objects.select_for_update() if lock else Bot.objects.all()
+    rows = Bot.objects.select_for_update(no_key=True) if lock else Bot.objects.all()
     bot = rows.filter(pk=bot_id).first()
     if bot is None:
         raise BotUnknown(f"There is no bot {bot_id}.")

@@ -38,9 +38,9 @@ def apply_fills(*, order: Order, reports: Sequence[FillReport], now: datetime) -
     Quantities are sums over fill rows, never counters, so any order of arrival adds up.
     """
     with transaction.atomic():
-        bot = Bot.objects.select_for_update().get(pk=order.bot_id)
+        bot = Bot.objects.select_for_update(no_key=True).get(pk=order.bot_id)
         # Locked: a cancel that comes at the same time waits, and then finds the fill.
-        order.refresh_from_db(from_queryset=Order.objects.select_for_update())
+        order.refresh_from_db(from_queryset=Order.objects.select_for_update(no_key=True))
         fresh = [fill for report in reports if (fill := _book(order, bot, report, now)) is not None]
         if fresh:
             bot.save(update_fields=["cash"])

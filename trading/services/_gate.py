@@ -60,7 +60,7 @@ def grant_denial(order: Order, *, now: datetime) -> Denial | None:
         return None
     if not settings.ENV.trading_live_mode:
         return Denial.LIVE_MODE_OFF
-    account = ExchangeAccount.objects.select_for_update().get(pk=order.account_id)
+    account = ExchangeAccount.objects.select_for_update(no_key=True).get(pk=order.account_id)
     if not account.enabled:
         return Denial.ACCOUNT_DISABLED
     if order.side == "SELL":
@@ -99,7 +99,11 @@ def standing_grant(
     *, bot_id: int, account_id: int, now: datetime, lock: bool = False
 ) -> LiveGrant | None:
     """The newest grant that was approved, is not revoked and has not expired."""
-    rows = LiveGrant.objects.select_for_update(of=("self",)) if lock else LiveGrant.objects.all()
+    rows = (
+        LiveGrant.objects.select_for_update(of=("self",), no_key=True)
+        if lock
+        else LiveGrant.objects.all()
+    )
     return rows.filter(
         bot_id=bot_id,
         account_id=account_id,

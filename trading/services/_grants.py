@@ -168,7 +168,7 @@ def get_grant(grant_id: int, *, lock: bool = False) -> LiveGrant:
     """Refuses GrantUnknown."""
     rows = LiveGrant.objects.select_related("bot__version__strategy", "account", "asked_by")
     if lock:
-        rows = rows.select_for_update(of=("self",))
+        rows = rows.select_for_update(of=("self",), no_key=True)
     found = rows.filter(pk=grant_id).first()
     if found is None:
         raise GrantUnknown(f"There is no grant {grant_id}.")

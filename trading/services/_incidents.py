@@ -63,7 +63,7 @@ def acknowledge_incident(*, incident_id: int, reason: str, by: User, now: dateti
     if not reason.strip():
         raise ReasonRequired("Say what this difference is; the audit log keeps it.")
     with transaction.atomic():
-        row = Incident.objects.select_for_update().filter(pk=incident_id).first()
+        row = Incident.objects.select_for_update(no_key=True).filter(pk=incident_id).first()
         if row is None:
             raise IncidentUnknown(f"There is no incident {incident_id}.")
         if row.state != State.OPEN:
@@ -82,7 +82,9 @@ def acknowledge_incident(*, incident_id: int, reason: str, by: User, now: dateti
 
 
 def _standing(account: ExchangeAccount) -> QuerySet[Incident]:
-    rows = Incident.objects.select_for_update(of=("self",)).select_related("symbol", "account")
+    rows = Incident.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "symbol", "account"
+    )
     return rows.filter(account=account).exclude(state=State.RESOLVED)
 
 
@@ -160,7 +162,7 @@ def _settle_books(row: Incident, by: User, now: datetime) -> None:
             at=now,
         )
     if row.kind == Kind.ORDER_MISSING and row.order_id is not None:
-        order = Order.objects.select_for_update().get(pk=row.order_id)
+        order = Order.objects.select_for_update(no_key=True).get(pk=row.order_id)
         if order.status in WORKING:
             move(order, OrderStatus.CANCELED, cause="acknowledged", now=now, pending_cancel_at=None)
 

@@ -100,7 +100,7 @@ def place_order(
     """
     with transaction.atomic():
         intent = (
-            OrderIntent.objects.select_for_update(of=("self",))
+            OrderIntent.objects.select_for_update(of=("self",), no_key=True)
             .select_related("symbol")
             .filter(pk=intent_id)
             .first()

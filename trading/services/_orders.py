@@ -249,7 +249,7 @@ def cancel_one(
         if not acked:
             return False
     with transaction.atomic():
-        order.refresh_from_db(from_queryset=Order.objects.select_for_update())
+        order.refresh_from_db(from_queryset=Order.objects.select_for_update(no_key=True))
         may = order.status == S.NEW or (acked and order.status in order_state.WORKING)
         canceled = may and move(order, S.CANCELED, cause=cause, now=now, pending_cancel_at=None)
         if canceled:

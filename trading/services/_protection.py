@@ -143,7 +143,7 @@ def _note(look: Look, now: datetime) -> bool:
         row, fresh = Protection.objects.get_or_create(
             bot=position.bot, symbol=position.symbol, defaults={**seen, "since": now}
         )
-        row = Protection.objects.select_for_update().get(pk=row.pk)
+        row = Protection.objects.select_for_update(no_key=True).get(pk=row.pk)
         changed = fresh or any(getattr(row, name) != value for name, value in seen.items())
         if row.state != sight.state:
             row.since = now
