@@ -12,7 +12,7 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from pytest_django import Settings
 
-from tests.trading.factories import make_order, make_position, make_user
+from tests.trading.factories import make_account, make_order, make_position, make_user
 from tests.trading.live_desk import LiveDesk, make_live_desk, set_env
 from trading import services
 from trading.errors import (
@@ -40,6 +40,7 @@ from trading.models import (
     Incident,
     LiveGrant,
     Order,
+    Position,
     Simulation,
     Trade,
 )
@@ -386,6 +387,22 @@ class TestEnd:
         with pytest.raises(BotNotFlat):
             services.bring_to_paper(bot_id=desk.bot.pk, by=desk.asker, now=desk.now)
 
+    def test_what_nobody_can_sell_keeps_no_bot_live(self, desk: LiveDesk) -> None:
+        desk.go_live()
+        bought(desk, "0.0001009")  # 4.2 USDT at 42,000: below the least that may be sold
+        services.bring_to_paper(bot_id=desk.bot.pk, by=desk.asker, now=desk.now)
+        assert Bot.objects.get(pk=desk.bot.pk).paper_mode
+        assert Position.objects.get().qty == D("0.0001009")
+
+    def test_dust_comes_along_to_its_own_account_only(self, desk: LiveDesk) -> None:
+        desk.go_live()
+        bought(desk, "0.000009")
+        services.bring_to_paper(bot_id=desk.bot.pk, by=desk.asker, now=desk.now)
+        other = make_account("other")
+        with pytest.raises(BotNotFlat, match="flat"):
+            desk.approve(desk.ask(account_id=other.pk))
+        assert desk.approve(desk.ask()).state_at(desk.now) == "STANDING"
+
     def test_what_a_live_bot_trades_stays_as_it_was_granted(self, desk: LiveDesk) -> None:
         desk.go_live()
         with pytest.raises(BotIsLive):
@@ -400,6 +417,12 @@ class TestEnd:
         desk.go_live()
         with pytest.raises(AccountInUse):
             services.remove_account(account_id=desk.account.pk, by=desk.approver, now=desk.now)
+
+
+def bought(desk: LiveDesk, qty: str) -> None:
+    """By a live order that ended."""
+    make_position(desk.bot, qty, "40000")
+    Order.objects.update(status=OrderStatus.FILLED)
 
 
 def _account(desk: LiveDesk, **changes: Any) -> None:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from marketdata.canonical import canonical_json
+from marketdata.queries import last_price
 from trading import events
 from trading.errors import (
     BotIsLive,
@@ -25,7 +26,7 @@ from trading.errors import (
     GrantUnknown,
     OwnGrant,
 )
-from trading.models import Bot, ExchangeAccount, LiveGrant, Order
+from trading.models import Bot, ExchangeAccount, LiveGrant, Order, Position
 from trading.order_state import LIVE
 from trading.queries import Gate
 from trading.services._accounts import get_account
@@ -155,7 +156,7 @@ def bring_to_paper(*, bot_id: int, by: User, now: datetime, reason: str = "") ->
         bot = get_bot(bot_id, lock=True)
         if bot.paper_mode:
             raise BotIsPaper(f"{bot.name} trades on paper already.")
-        _check_flat(bot)
+        _check_flat(bot, None)
         _supersede(LiveGrant.objects.filter(bot=bot, expires_at__gt=now), by, now, "back to paper")
         _switch(bot, {"paper_mode": True, "account": None}, now)
         subject = f"bot:{bot.pk}"
@@ -224,21 +225,40 @@ def _go_live(bot: Bot, account: ExchangeAccount, by: User, now: datetime) -> Non
         if bot.account_id != account.pk:
             raise BotIsLive(f"{bot.name} is live with another account: back to paper first.")
         return
-    _check_flat(bot)
+    _check_flat(bot, account)
     _switch(bot, {"paper_mode": False, "account": account}, now)
     after = {"account": account.name}
     record(action="bot.went_live", subject=f"bot:{bot.pk}", by=by, now=now, after=after)
     events.bot_state(bot, job_id=None, now=now)
 
 
-def _check_flat(bot: Bot) -> None:
+def _check_flat(bot: Bot, account: ExchangeAccount | None) -> None:
+    """`account`: what it goes live with; None on the way back to paper."""
     reasons = [] if bot.status == Bot.Status.STOPPED else [f"It is {bot.status.lower()}: stop it."]
-    held = [row.symbol for row in bot.positions.select_related("symbol") if row.qty]
-    reasons += [f"It holds {symbol.base}." for symbol in held]
+    held = [row for row in bot.positions.select_related("symbol") if row.qty]
+    held = [row for row in held if not _is_dust(row, account)]
+    reasons += [f"It holds {row.qty:f} {row.symbol.base}." for row in held]
     working = Order.objects.filter(bot=bot, status__in=LIVE)
     reasons += [f"Order {order.client_order_id} may still fill." for order in working[:5]]
     if reasons:
         raise BotNotFlat(f"{bot.name} must be stopped and flat.", fields={"reasons": reasons})
+
+
+def _is_dust(held: Position, account: ExchangeAccount | None) -> bool:
+    """What fees in the coin leave, and no exchange would sell.
+
+    Less than a lot may come along to the account in which it lies: elsewhere the bot would count
+    on coins that aren't there.
+    """
+    symbol = held.symbol
+    lots = held.qty - held.qty % symbol.qty_step
+    if account is None:
+        price = last_price(held.symbol_id)
+        too_cheap = price is not None and lots * price < symbol.min_notional
+        return not lots or lots < symbol.min_qty or too_cheap
+    of_bot = Order.objects.filter(bot=held.bot_id, symbol=symbol, account__isnull=False)
+    newest = of_bot.order_by("-pk").first()
+    return not lots and newest is not None and newest.account_id == account.pk
 
 
 def _switch(bot: Bot, to: dict[str, Any], now: datetime) -> None:
