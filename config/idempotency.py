@@ -28,8 +28,9 @@ from trading.models import IdempotencyKey
 HEADER = "Idempotency-Key"
 REPLAY_HEADER = "Idempotent-Replay"
 KEPT_FOR = timedelta(hours=24)
-# A killed process leaves its key locked for this long, then a repeat may do the work.
-LOCK_FOR = timedelta(seconds=60)
+# A killed process leaves its key locked for this long, then a repeat may do the work. Longer than
+# a request takes; one that does take longer meets verbs that know their decision by its key.
+LOCK_FOR = timedelta(seconds=25)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,64}\Z")
 
