@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal as D
 
@@ -50,8 +50,10 @@ class LiveAccount:
         now = clock.now()
         order = open_order(wanted, now=now)
         services.submit_order(order_id=order.pk, now=now)  # or a sweep at the same time does it
-        wait_for(lambda: Order.objects.filter(pk=order.pk, status=OrderStatus.OPEN).exists())
+        with suppress(AssertionError):
+            wait_for(lambda: Order.objects.filter(pk=order.pk, status=OrderStatus.OPEN).exists())
         order.refresh_from_db()
+        assert order.status == OrderStatus.OPEN, (order.status, order.reject_code)
         return order
 
     def fill(self, order: Order, qty: str | None = None) -> None:

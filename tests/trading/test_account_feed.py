@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -218,6 +219,8 @@ def test_a_wrong_key_is_tried_with_growing_pauses_and_tells_no_secret(
     with listening(desk, wait=False) as run:
         wait_for(lambda: run.stream is not None and run.stream.reconnects >= 3)
         assert not run.is_up
+    gc.collect()
+    assert "never retrieved" not in caplog.text  # asyncio would tell of futures left behind
     assert "account_stream.ended" in caplog.text
     assert secret not in caplog.text
     desk.emulator.key.secret = secret
@@ -257,6 +260,30 @@ def test_an_order_on_its_way_is_worth_another_word(desk: LiveAccount) -> None:
     assert not services.hurry_account(account_id=desk.account.pk)
     Order.objects.filter(pk=order.pk).update(status=S.SUBMITTING)
     assert services.hurry_account(account_id=desk.account.pk)
+
+
+def test_a_fill_that_is_told_before_its_order_is_booked_as_open_is_not_forgotten(
+    desk: LiveAccount,
+) -> None:
+    order = desk.place()
+    with listening(desk) as run:
+        Order.objects.filter(pk=order.pk).update(status=S.SUBMITTING)
+        before = len(run.hints)
+        desk.fill(order)
+        wait_for(lambda: len(run.hints) > before + 1)  # nothing could be asked for yet
+        assert filled(order) == 0
+        Order.objects.filter(pk=order.pk).update(status=S.OPEN)
+        wait_for(lambda: filled(order) == D("0.01"), within_s=1.9)
+
+
+def test_a_feed_that_stands_by_listens_to_nothing(desk: LiveAccount) -> None:
+    desk.place()
+    with listening(desk) as run:
+        run.feed._at_work = lambda: False
+        wait_for(lambda: run.feed.streams == {})
+        wait_for(lambda: not desk.emulator.streams.connections)
+        run.feed._at_work = lambda: True
+        wait_for(lambda: run.is_up)
 
 
 def test_a_stream_is_deaf_when_polling_found_what_it_should_have_told() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -122,6 +123,11 @@ def _seeing(exchange: str, offset_ms: int) -> Any:
             finally:
                 self.stamping = False
 
+        def client(self, url: str) -> Any:
+            made = super().client(url)
+            made.future = made.reusableFuture = partial(_retrieved, type(made).future, made)
+            return made
+
         def handle_message(self, client: Any, message: Any) -> None:
             _hear(self, message)
             try:
@@ -131,6 +137,13 @@ def _seeing(exchange: str, offset_ms: int) -> Any:
                     _end(self, type(error).__name__)
 
     return Client
+
+
+def _retrieved(future: Callable[..., Any], client: Any, name: str) -> Any:
+    """ccxt rejects futures that nobody waits for any more: asyncio would log each as an error."""
+    made = future(client, name)
+    made.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return made
 
 
 def _hear(client: Any, message: Any) -> None:
