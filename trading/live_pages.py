@@ -23,7 +23,7 @@ from trading.live_forms import (
     LiveOrderForm,
     SendForm,
 )
-from trading.models import Bot, ExchangeAccount, LiveGrant
+from trading.models import Bot, ExchangeAccount, LiveGrant, Position
 from trading.queries import Gate
 from trading.services import Caps
 
@@ -151,8 +151,13 @@ def live_order_context(
         "bot": bot,
         "form": form or LiveOrderForm(bot, initial={"side": "SELL"}),
         "grant": queries.grant_of(bot, clock.now()),
+        "held": [(row, row.qty - row.qty % row.symbol.qty_step) for row in _held(bot)],
         **more,
     }
+
+
+def _held(bot: Bot) -> list[Position]:
+    return [row for row in bot.positions.select_related("symbol") if row.qty]
 
 
 def wanted_of(bot_id: int, form: LiveOrderForm | SendForm) -> services.Wanted:

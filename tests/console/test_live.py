@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.console.pages import body, command, fragment, text_of
-from tests.trading.factories import make_user
+from tests.trading.factories import make_position, make_user
 from tests.trading.live_desk import LiveDesk, make_live_desk, set_env
 from trading.models import Bot, Confirmation, ExchangeAccount, LiveGrant, Order
 
@@ -343,6 +343,13 @@ class TestOrder:
         assert "This is not your password." in text_of(answer)
         assert self.hidden(body(answer))["key"] == given["key"]
         assert not Order.objects.exists()
+
+    def test_it_says_how_much_can_be_sold(self, admin: Client, desk: LiveDesk) -> None:
+        desk.go_live()
+        assert "It holds nothing" in text_of(admin.get(f"{page_of(desk)}order/"))
+        make_position(desk.bot, "0.0012345", "40000")
+        text = text_of(admin.get(f"{page_of(desk)}order/"))
+        assert "It holds 0.0012345 BTC; 0.00123 can be sold" in text
 
     def test_an_operator_sends_none(self, operator: Client, desk: LiveDesk) -> None:
         desk.go_live()
