@@ -77,7 +77,7 @@ class Driver:
     # What others ask.
 
     def start(self) -> None:
-        self._threads = [threading.Thread(target=self._work) for _ in range(THREADS)]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(THREADS)]
         for thread in self._threads:
             thread.start()
 
