@@ -93,6 +93,11 @@ urlpatterns = [
     path("dead-letters", jobs.DeadLettersView.as_view(), name="dead-letters"),
     path(
         "dead-letters/<int:letter_id>/retry",
+    path(
+        "incidents/<int:incident_id>/cancel-order",
+        reconciliation.IncidentCancelView.as_view(),
+        name="incident-cancel",
+    ),
         jobs.DeadLetterRetryView.as_view(),
         name="dead-letter-retry",
     ),

@@ -220,6 +220,12 @@ class IncidentUnconfirmed(Conflict):
     code = "INCIDENT_UNCONFIRMED"
 
 
+class IncidentWithoutOrder(Conflict):
+    """Nothing of ours works at the exchange that could be canceled."""
+
+    code = "INCIDENT_WITHOUT_ORDER"
+
+
 class JobUnknown(NotFound):
     code = "JOB_UNKNOWN"
 

@@ -34,10 +34,10 @@ MEANINGS: Mapping[str, str] = {
 }
 ADVICE: Mapping[str, str] = {
     Kind.ORPHAN: (
-        "Cancel it at the exchange, or let it fill and acknowledge the balance that comes of it. "
+        "Cancel it there, or let it fill and acknowledge the balance that comes of it. "
         "Acknowledging leaves the order as it is."
     ),
-    Kind.ORDER_STATE: "Cancel it at the exchange. Acknowledging leaves both sides as they are.",
+    Kind.ORDER_STATE: "Cancel it there. Acknowledging leaves both sides as they are.",
     Kind.ORDER_MISSING: (
         "Look at the order history of the exchange first. Acknowledging ends the order here as "
         "canceled."
@@ -111,6 +111,7 @@ def incident_context(incident_id: int, now: datetime) -> dict[str, Any]:
         "incident": row,
         "age_s": row.age_at(now).total_seconds(),
         "meaning": MEANINGS[row.kind],
+        "works_there": row.kind in (Kind.ORPHAN, Kind.ORDER_STATE),
         "advice": ADVICE[row.kind],
         "evidence": evidence(row.evidence),
         "bots": cache(lambda: list(queries.bots_concerned(row))),

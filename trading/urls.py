@@ -81,6 +81,11 @@ urlpatterns = [
         reconciliation.incident_acknowledge,
         name="incident-acknowledge",
     ),
+    path(
+        "incidents/<int:incident_id>/cancel-order/",
+        reconciliation.incident_cancel,
+        name="incident-cancel",
+    ),
     path("fills/", books.fills, name="fills"),
     path("positions/", books.positions, name="positions"),
     path("trades/", books.trades, name="trades"),

@@ -104,6 +104,7 @@ API = {
 # Older names of the same views, under /api/ only.
 ALIASES = {
     "trading/paper/cycle": OPERATES,
+    "incidents/<incident_id>/cancel-order": OPERATES,
     "trading/position": READ,
     "trading/orders": READ,
     "trading/fills": READ,
@@ -166,6 +167,7 @@ PAGES = {
     "/dead-letters/<letter_id>/retry/": {"POST": MARKET},
     "/jobs/backfill/<symbol>/": OPERATES,
     "/simulations/": READ,
+    "/incidents/<incident_id>/cancel-order/": OPERATES,
     "/simulations/new/": {"GET": STRATEGY, "POST": STRATEGY},
     "/simulations/compare/": READ,
     "/simulations/<simulation_id>/": READ,

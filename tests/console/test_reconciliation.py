@@ -174,7 +174,7 @@ def test_an_operator_says_what_it_is(operator: Client, account: ExchangeAccount)
 
     answer = operator.post(f"{url}acknowledge/", {"reason": "A deposit of mine"})
 
-    assert answer.url == url
+    assert answer["Location"] == url
     text = text_of(operator.get(url))
     assert "Acknowledged" in text
     assert "A deposit of mine" in text
@@ -191,6 +191,19 @@ def test_it_takes_a_reason_and_a_second_sight(operator: Client, account: Exchang
     assert command(operator, f"{url}acknowledge/", reason="x").status_code == 409
     assert command(operator, f"{url}acknowledge/", reason=" ").status_code == 400
     assert Incident.objects.get().state == "OPEN"
+
+
+def test_an_order_that_works_there_is_canceled_there_by_a_person(
+    operator: Client, account: ExchangeAccount
+) -> None:
+    orphan = make_incident(account, "", kind="ORPHAN", key="cs-1")
+    balance = make_incident(account)
+
+    assert "Cancel it there" in text_of(operator.get(f"/incidents/{orphan.pk}/"))
+    assert "cancel-order" not in body(operator.get(f"/incidents/{balance.pk}/"))
+    refused = command(operator, f"/incidents/{balance.pk}/cancel-order/")
+    assert refused.status_code == 409
+    assert "no order of ours" in text_of(refused)
 
 
 def test_a_viewer_only_looks(viewer: Client, account: ExchangeAccount) -> None:

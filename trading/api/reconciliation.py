@@ -107,3 +107,18 @@ class IncidentAcknowledgeView(APIView):
             **asked.validated_data,
         )
         return Response(IncidentSerializer(row).data)
+
+
+class IncidentCancelView(APIView):
+    permission_classes = (access.MayOperate,)
+    own_transactions = True  # no transaction stays open while the exchange is asked
+
+    @extend_schema(request=None, responses=IncidentSerializer)
+    def post(self, request: Request, incident_id: int) -> Response:
+        """Ask the exchange to cancel an order with our mark that works there and not here; 409
+        for any other class.
+        """
+        row = services.cancel_incident_order(
+            incident_id=incident_id, by=person(request), now=clock.now()
+        )
+        return Response(IncidentSerializer(row).data)

@@ -46,6 +46,7 @@ from trading.services._grants import (
     get_grant,
     revoke_grant,
 )
+from trading.services._incident_orders import cancel_incident_order
 from trading.services._incidents import acknowledge_incident
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
@@ -131,6 +132,7 @@ __all__ = [
     "stream_came_up",
     "doubt_clocks",
     "acknowledge_incident",
+    "cancel_incident_order",
     "reconcile_account",
     "reconcile_due",
     "reconcile_soon",

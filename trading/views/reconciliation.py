@@ -57,3 +57,11 @@ def incident_acknowledge(request: Request, incident_id: int) -> HttpResponse:
     )
     to = reverse("trading:incident", args=[incident_id])
     return done(request, "It is yours now, and blocks no more.", to=to)
+
+
+@require_POST
+@permission_required(access.OPERATE, raise_exception=True)
+def incident_cancel(request: Request, incident_id: int) -> HttpResponse:
+    services.cancel_incident_order(incident_id=incident_id, by=request.user, now=clock.now())
+    to = reverse("trading:incident", args=[incident_id])
+    return done(request, "The exchange was asked; the next cycle tells what became of it.", to=to)
