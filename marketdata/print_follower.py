@@ -7,9 +7,11 @@ that may be asked at no cost. Everything here runs in one thread of the feed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
+from django.conf import settings
 
 from config import clock
 from marketdata import live_features, queries, services
@@ -21,7 +23,7 @@ from marketdata.exchanges.protocol import (
     PrintSource,
     TradePrint,
 )
-from marketdata.features import FRAMES, KEPT_BARS, SymbolFeatures
+from marketdata.features import FRAMES, KEPT_BARS, LiveState, SymbolFeatures
 from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
 
@@ -85,7 +87,7 @@ class PrintFollower:
         for symbol_id, features in self._features.items():
             if features.roll(now_ms):
                 self._unsent_bars.add(symbol_id)
-        states = {pk: features.state(now_ms) for pk, features in self._features.items()}
+        states = {pk: self._state(features, now_ms) for pk, features in self._features.items()}
         bars = {
             pk: self._features[pk].rows(SENT_BARS)
             for pk in self._unsent_bars
@@ -95,6 +97,10 @@ class PrintFollower:
         if sent:
             self._unsent_bars.clear()
         return sent
+
+    def _state(self, features: SymbolFeatures, now_ms: int) -> LiveState:
+        state = features.state(now_ms)
+        return state if settings.ENV.feature_bars else replace(state, frames={})
 
     def _begin(self, symbol: Symbol) -> None:
         """Bars from candles that are closed; the trades after them are asked for next."""

@@ -8,6 +8,8 @@ from config import clock
 from config.rendering import instant
 from strategies.models import Signal
 
+SIGNALS_GROUP = "signals"
+
 
 def signal_data(signal: Signal) -> dict[str, Any]:
     """One signal as `/ws/signals` sends it and `/latest` lists it."""

@@ -9,6 +9,7 @@ from django.urls import path, re_path
 from trading import exports
 from trading.api import (
     accounts,
+    agents,
     audit,
     bots,
     jobs,
@@ -32,6 +33,8 @@ urlpatterns = [
     path("auth/me", people.MeView.as_view(), name="me"),
     path("auth/tokens", people.TokensView.as_view(), name="tokens"),
     path("auth/tokens/<int:token_id>", people.TokenView.as_view(), name="token"),
+    path("agents/run-now", agents.RunNowView.as_view(), name="agents-run-now"),
+    path("agents/<str:agent>", agents.AgentView.as_view(), name="agent"),
     path("system/state", system.SystemStateView.as_view(), name="system-state"),
     path("system/emergency-stop", system.EmergencyStopView.as_view(), name="emergency-stop"),
     path("system/readiness", system.ReadinessView.as_view(), name="readiness"),
@@ -90,14 +93,14 @@ urlpatterns = [
         reconciliation.IncidentAcknowledgeView.as_view(),
         name="incident-acknowledge",
     ),
-    path("dead-letters", jobs.DeadLettersView.as_view(), name="dead-letters"),
-    path(
-        "dead-letters/<int:letter_id>/retry",
     path(
         "incidents/<int:incident_id>/cancel-order",
         reconciliation.IncidentCancelView.as_view(),
         name="incident-cancel",
     ),
+    path("dead-letters", jobs.DeadLettersView.as_view(), name="dead-letters"),
+    path(
+        "dead-letters/<int:letter_id>/retry",
         jobs.DeadLetterRetryView.as_view(),
         name="dead-letter-retry",
     ),

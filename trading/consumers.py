@@ -19,6 +19,8 @@ AREAS = {
     "order": "orders",
     "decision": "decisions",
     "candle": "candles",
+    "finding": "findings",
+    "posture": "postures",
     "reconciliation": "reconciliation",
 }
 _TOPIC = re.compile(

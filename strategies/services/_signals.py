@@ -19,7 +19,7 @@ from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
 from strategies import queries, registry, signal_rules
 from strategies.errors import VersionUnknown
-from strategies.events import signal_data
+from strategies.events import SIGNALS_GROUP, signal_data
 from strategies.models import Signal, SignalCursor
 from strategies.signal_rules import Kinds, Measures, SignalLimits
 
@@ -27,7 +27,6 @@ MOST_CANDLES = 50  # older ones are no news
 MOST_SERIES = 50  # told of in one second
 GRACE_MS = 10_000  # the feed tells of a candle sooner
 ASKED_FOR = timedelta(seconds=10)
-GROUP = "signals"
 
 
 def detect_signals(*, symbol_id: int, timeframe: str, now: datetime) -> list[Signal]:
@@ -200,5 +199,5 @@ def _store(signal: Signal) -> bool:
     if fresh:
         signal.pk = row.pk
         message = {"type": "signal.message", "data": signal_data(row)}
-        bus.publish_on_commit(GROUP, message)
+        bus.publish_on_commit(SIGNALS_GROUP, message)
     return fresh

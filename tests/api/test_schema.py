@@ -15,12 +15,14 @@ from config import clock
 from config.api_docs import document
 from config.schema import WRITES
 from marketdata.indicators import Spec
-from marketdata.models import DeadLetter
+from marketdata.models import DeadLetter, Symbol
 from marketdata.services import drawings, refresh_stale_indicators, subscribe_indicators
 from marketdata.timeframes import Timeframe
+from strategies import services as strategy_services
 from tests.access.walk import routes
 from tests.api.factories import Api, make_bot, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
+from tests.strategies.looks import spiking
 from tests.trading.factories import make_account, make_grant, make_incident, make_reconcile_run
 from tests.trading.simulating import finished, searched
 from trading import services
@@ -36,6 +38,8 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/market/ohlcv": {**BTC, "timeframe": "1m"},
     "/api/v1/indicators": {**MINUTES, "name": "sma"},
     "/api/v1/ai/optimizer/propose": {"strategy": "trend_ema_fast"},
+    **{f"/api/v1/{path}": BTC for path in ("signals", "signals_tf", "debug/state")},
+    "/api/v1/debug/features": BTC,
 }
 FOUND = ("simulation_id", "search_id", "account_id", "grant_id", "incident_id")
 NOT_JSON = {
@@ -70,7 +74,9 @@ def seeded(admin: Api) -> dict[str, Any]:
     )
     account = make_account()
     make_reconciled(account)
+    make_noticed(symbol)
     return {
+        "agent": "rvol_spike",
         "incident_id": make_incident(account).pk,
         "account_id": account.pk,
         "grant_id": make_grant(bot, account).pk,
@@ -93,6 +99,25 @@ def make_reconciled(account: ExchangeAccount) -> None:
         "web_1", "9", "BTC/USDT", True, Decimal("0.002"), None, Decimal(0), OrderStatus.OPEN, 1
     )
     Reconciliation.objects.update(external_orders=[evidence_of(external)])
+
+
+def make_noticed(symbol: Symbol) -> None:
+    """A live state, an agent that ran, its finding, a posture and a signal."""
+    now = clock.now()
+    strategy_services.sync_agents(now=now)
+    spiking(symbol, at=now)
+    for name in ("rvol_spike", "trend_score"):
+        strategy_services.run_agent(name=name, now=now)
+    strategy_services.mark_signal_executed(
+        symbol_id=symbol.pk,
+        timeframe="1m",
+        candle_close_ms=60_000,
+        strategy="sma_cross",
+        kind="ENTER",
+        price=1.0,
+        details={},
+        now=now,
+    )
 
 
 def make_drift(bot: Bot) -> None:
@@ -168,7 +193,8 @@ def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str
 
 def test_every_refusal_has_the_shape_that_is_written(console: None) -> None:
     names = ("bot_id", "order_id", "job_id", "annotation_id")
-    ids = {**dict.fromkeys(names, 1), **dict.fromkeys(FOUND, 1), "strategy": "x"}
+    texts = dict.fromkeys(("strategy", "agent"), "x")
+    ids = {**dict.fromkeys(names, 1), **dict.fromkeys(FOUND, 1), **texts}
     for path in read_paths():
         if path == "/api/v1/health":
             continue  # for everybody
