@@ -142,6 +142,14 @@ class Console:
         """Differences between books and exchanges that block something."""
         return queries.open_incidents().filter(drift=True).count()
 
+    @cached_property
+    def waiting(self) -> int:
+        """Requests for real money that this person may approve."""
+        user = self._request.user
+        if not user.is_authenticated or not user.has_perm(access.APPROVE_LIVE):
+            return 0
+        return queries.requests_for(user, self.now).count()
+
     @property
     def stale_after_s(self) -> float:
         return float(settings.ENV.ticker_stale_s)

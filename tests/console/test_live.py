@@ -229,6 +229,17 @@ class TestApprove:
         assert "Review" not in text_of(operator.get("/live/"))
 
 
+    def test_who_may_approve_sees_the_count_on_every_page(
+        self, operator: Client, admin: Client, desk: LiveDesk
+    ) -> None:
+        ask(operator, desk)
+        assert '<b title="Wait for your approval">1</b>' in body(admin.get("/bots/"))
+        assert "Wait for your approval" not in body(operator.get("/bots/"))
+        approve(admin, desk)
+        count = fragment(admin, "/live/", "waiting-count")
+        assert text_of(count) == ""
+
+
 class TestLive:
     def test_a_live_bot_is_marked_wherever_bots_are_listed(
         self, operator: Client, desk: LiveDesk

@@ -10,6 +10,7 @@ from trading.queries._live import (
     grant_of,
     grants,
     request_of,
+    requests_for,
 )
 from trading.queries._portfolio import (
     PortfolioView,
@@ -108,6 +109,7 @@ __all__ = [
     "report_bytes",
     "report_of",
     "request_of",
+    "requests_for",
     "said",
     "search",
     "searches",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from trading.models import Bot, ExchangeAccount, LiveGrant
@@ -34,6 +35,12 @@ def grant_of(bot: Bot, now: datetime) -> LiveGrant | None:
 def request_of(bot: Bot, now: datetime) -> LiveGrant | None:
     """What waits for another person's approval."""
     return _open(bot, now).filter(approved_at=None).first()
+
+
+def requests_for(user: User, now: datetime) -> QuerySet[LiveGrant]:
+    """What waits for approval and was asked for by somebody else."""
+    waiting = grants().filter(revoked_at=None, approved_at=None, expires_at__gt=now)
+    return waiting.exclude(asked_by=user)
 
 
 def _open(bot: Bot, now: datetime) -> QuerySet[LiveGrant]:

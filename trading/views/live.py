@@ -30,7 +30,8 @@ ORDER = "trading/live/order.html"
 @require_safe
 @permission_required(access.VIEW, raise_exception=True)
 def live(request: Request) -> HttpResponse:
-    return page(request, "trading/live/list.html", live_context(), parts=("live",))
+    parts = ("live", "waiting-count")
+    return page(request, "trading/live/list.html", live_context(), parts=parts)
 
 
 @require_safe
