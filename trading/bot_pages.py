@@ -58,8 +58,7 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "places": decimals(symbol),
         "timeframe": Timeframe(bot.timeframe),
         "indicators": cache(partial(_indicators, bot, symbol)),
-        "positions": cache(partial(queries.positions_now, bot_id)),
-        "protections": cache(partial(queries.protections, bot_id)),
+        **_held(bot_id),
         "round_trips": cache(partial(_trade_figures, bot)),
         "performance": cache(partial(queries.performance, bot_id)),
         "drift": cache(partial(queries.drift_of, bot_id)),
@@ -73,6 +72,14 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "params": cache(partial(_params, bot)),
         "knobs_form": KnobsForm(initial=knobs_initial(bot.knobs), prefix="knobs"),
         "name_form": NameForm(initial={"name": bot.name}),
+    }
+
+
+def _held(bot_id: int) -> dict[str, Any]:
+    """What it holds, and what stands between that and a falling price."""
+    return {
+        "positions": cache(partial(queries.positions_now, bot_id)),
+        "protections": cache(partial(queries.protections, bot_id)),
     }
 
 

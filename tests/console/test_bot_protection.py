@@ -46,7 +46,7 @@ def test_a_stop_at_the_exchange_stands_beside_the_position(viewer: Client, bot: 
 
     text = text_of(fragment(viewer, f"/bots/{bot.pk}/", "bot-side"))
 
-    assert "BTC stop 41160.49 USDT It waits at the exchange" in text
+    assert "BTC stop 41,160.49 USDT It waits at the exchange" in text
     assert "unprotected" not in text
 
 

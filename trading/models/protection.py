@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 
 from marketdata.models import Symbol
@@ -37,3 +39,8 @@ class Protection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bot_id}:{self.symbol_id} {self.state}"
+
+    @property
+    def price(self) -> Decimal | None:
+        """The level as a number."""
+        return Decimal(self.level) if self.level else None

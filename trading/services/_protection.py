@@ -71,33 +71,41 @@ def make_way(*, bot: Bot, symbol: Symbol, now: datetime) -> None:
 
 def look_at(position: Position, now: datetime) -> Look | None:
     """None where the strategy declares no stop."""
-    bot, symbol = position.bot, position.symbol
-    orders = list(Order.objects.filter(bot=bot, symbol=symbol, status__in=order_state.LIVE))
-    guards = [order for order in orders if order.is_guard]
-    sales = [order for order in orders if order.side == "SELL" and not order.is_guard]
     stop = _stop(position)
     if stop is None:
         return None
-    standing = [
-        order
-        for order in guards
-        if order.status in order_state.WORKING and order.pending_cancel_at is None
-    ]
-    scene = Scene(
+    live = Order.objects.filter(
+        bot=position.bot, symbol=position.symbol, side="SELL", status__in=order_state.LIVE
+    )
+    orders = list(live)
+    standing = [order for order in orders if order.is_guard and _stands(order)]
+    sight = protection.judge(_scene(position, stop, orders, standing, now))
+    trigger = standing[0].price if standing else None
+    return Look(position, sight, f"{plain(trigger or stop.trigger):f}")
+
+
+def _scene(
+    position: Position, stop: Stop, orders: list[Order], standing: list[Order], now: datetime
+) -> Scene:
+    bot, symbol = position.bot, position.symbol
+    guards = [order for order in orders if order.is_guard]
+    return Scene(
         venue=Knobs.model_validate(bot.knobs).protection,
         held=stop.qty,
         covered=sum((order.qty - order.filled_qty for order in standing), Decimal(0)),
         settling=_settling(guards),
         moving=len(standing) < len(guards),
-        selling=bool(sales),
+        selling=len(guards) < len(orders),
         taken=symbol.stops != Symbol.Stops.NONE,
         placeable=protection.is_placeable(stop, filters_of(symbol)),
         newest_first=ended(guards_of_position(bot.pk, symbol.pk, position.opened_at), now),
         bot_runs=bot.is_running,
         system_runs=_system_runs(),
     )
-    trigger = standing[0].price if standing else stop.trigger
-    return Look(position, protection.judge(scene), f"{plain(trigger or stop.trigger):f}")
+
+
+def _stands(order: Order) -> bool:
+    return order.status in order_state.WORKING and order.pending_cancel_at is None
 
 
 def _held() -> QuerySet[Position]:
