@@ -3,7 +3,7 @@
 An emulator of each exchange, one thread as the worker: it sweeps when told, and when the tick that
 comes each second finds something due. Without Celery's hop, which both ways pay alike.
 
-    python -m benchmarks.private_streams [fills]
+    python -m benchmarks.private_streams [fills [exchange]]
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> int:
     runner = get_runner(__import__("django.conf").conf.settings)(verbosity=0, interactive=False)
     databases = runner.setup_databases(serialized_aliases=set())
     try:
-        for exchange in ("binance", "bybit"):
+        for exchange in sys.argv[2:] or ("binance", "bybit"):
             _compare(exchange, fills)
     finally:
         runner.teardown_databases(databases)
