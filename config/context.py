@@ -41,6 +41,15 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         ),
     ),
     (
+        "Watch",
+        (
+            Place("strategies:postures", "Posture", "posture", "v"),
+            Place("strategies:findings", "Findings", "finding", "n"),
+            Place("strategies:signals", "Signals", "signal", "u"),
+            Place("strategies:agents", "Agents", "agent", "w"),
+        ),
+    ),
+    (
         "Books",
         (
             Place("trading:orders", "Orders", "orders", "o"),

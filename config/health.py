@@ -25,7 +25,9 @@ from config import bus, clock
 from config.api_fields import ApiSerializer
 from config.env import BASE_DIR
 from config.rendering import json_response, to_json
+from marketdata import live_features
 from marketdata import queries as marketdata_queries
+from strategies import queries as strategy_queries
 from trading import audit_triggers
 
 log = structlog.get_logger(__name__)
@@ -38,18 +40,26 @@ def health_view(request: HttpRequest) -> HttpResponse:
     db, redis = _database_error() is None, _bus_answers()
     artifacts = settings.ARTIFACTS_DIR.is_dir()
     ages = marketdata_queries.feed_age_s(clock.now_ms()) if db else {}
+    cached = live_features.trades_cached(clock.now_ms()) if redis else {}
     payload = {
         "status": "ok" if db and redis and artifacts else "degraded" if db else "down",
         "db": db,
         "redis": redis,
         "artifacts_dir": artifacts,
         "symbols": list(ages),
-        "trades_cached": dict.fromkeys(ages, 0),  # market prints aren't kept yet, only quotes
-        "agents": {},
+        "trades_cached": {name: cached.get(name, 0) for name in ages or cached},
+        "agents": _agents() if db else {},
         "feed_age_s": ages,
         "version": version(),
     }
     return _answer(payload, ok=db)
+
+
+class AgentHealthSerializer(ApiSerializer):
+    """How an agent's last run went, and when that was."""
+
+    status = serializers.CharField()
+    last_run = serializers.DateTimeField(allow_null=True)
 
 
 class HealthSerializer(ApiSerializer):
@@ -61,7 +71,7 @@ class HealthSerializer(ApiSerializer):
     artifacts_dir = serializers.BooleanField()
     symbols = serializers.ListField(child=serializers.CharField())
     trades_cached = serializers.DictField(child=serializers.IntegerField())
-    agents = serializers.DictField()
+    agents = serializers.DictField(child=AgentHealthSerializer())
     feed_age_s = serializers.DictField(child=serializers.FloatField(allow_null=True))
     version = serializers.CharField()
 
@@ -134,6 +144,13 @@ def _answer(payload: Mapping[str, object], *, ok: bool) -> HttpResponse:
     response = json_response(to_json(payload), status=200 if ok else 503)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _agents() -> dict[str, dict[str, object]]:
+    return {
+        one.code.name: {"status": one.status, "last_run": one.row.last_run_at}
+        for one in strategy_queries.agent_states()
+    }
 
 
 def _database_error() -> str | None:

@@ -81,6 +81,12 @@ def followed_ids(now_ms: int) -> list[int]:
     return sorted(int(symbol_id) for symbol_id in found)
 
 
+def trades_cached(now_ms: int) -> dict[str, int]:
+    """How many trades the feed keeps of each symbol it follows, by "exchange:name"."""
+    states = get_states(followed_ids(now_ms))
+    return {state.name: state.trades_cached for state in states.values()}
+
+
 def _read(keys: list[str]) -> list[bytes | None]:
     from redis import RedisError
 

@@ -9,6 +9,7 @@ from django.urls import path, re_path
 from trading import exports
 from trading.views import (
     accounts,
+    agents,
     audit,
     books,
     bots,
@@ -29,6 +30,10 @@ KINDS = "|".join(map(re.escape, exports.KINDS))
 urlpatterns = [
     path("", home.home, name="home"),
     path("system/state/", home.system_state, name="system-state"),
+    path("agents/run/", agents.agents_run, name="agents-run"),
+    path("agents/<slug:name>/run/", agents.agent_run, name="agent-run"),
+    path("agents/<slug:name>/switch/", agents.agent_switch, name="agent-switch"),
+    path("agents/<slug:name>/set/", agents.agent_set, name="agent-set"),
     path("bots/", bots.bots, name="bots"),
     path("bots/new/", bots.bot_new, name="bot-new"),
     path("bots/<int:bot_id>/", bots.bot, name="bot"),

@@ -79,7 +79,8 @@ def change_agent(
 ) -> Agent:
     """Turn an agent on or off, or set it; what isn't given stays. The caller audits it.
 
-    `params` replaces what was set before; {} goes back to settings. Refuses AgentUnknown,
+    `params` replaces what was set before, and what equals the settings isn't kept: {} goes back
+    to them. Refuses AgentUnknown,
     AgentParamsInvalid.
     """
     agent = agents.get(name)
@@ -93,8 +94,9 @@ def change_agent(
             raise AgentParamsInvalid(f"interval_s: {bounds}", fields={"interval_s": bounds})
         row.interval_s, row.due_at = interval_s, now
     if params is not None:
-        agent.validated({**queries.params_of_agent(name, {}), **params})
-        row.params = dict(params)
+        given = agent.validated({**queries.params_of_agent(name, {}), **params}).model_dump()
+        usual = agent.validated(queries.params_of_agent(name, {})).model_dump()
+        row.params = {key: given[key] for key in params if given[key] != usual[key]}
     row.save(update_fields=["enabled", "interval_s", "params", "due_at"])
     return row
 

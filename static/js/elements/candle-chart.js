@@ -1,6 +1,6 @@
 // <candle-chart src symbol timeframe timeframe-ms places markers-src bot replay
 //   from-ms to-ms overview-ms at still>
-// Candles with volume, stored indicators and fill markers. Reads older candles when one scrolls
+// Candles with volume, stored indicators, markers of fills and findings. Reads older candles when one scrolls
 // to them, follows the live price, reads again what closed. Check boxes with data-indicator
 // inside the element that `controls` names switch the indicators.
 //
@@ -19,6 +19,7 @@ const CLOSE_UP = 2000; // candles of which each still has half a pixel
 const NEAR_EDGE = 60;
 const AROUND = 700; // candles on either side of a moment that one jumps to
 const REFRESH_MS = 1500;
+const MOST_LABELS = 40; // more marks than that are dots without words
 
 const toBar = ([ms, open, high, low, close]) => ({ time: ms / 1000, open, high, low, close });
 
@@ -26,6 +27,7 @@ class CandleChart extends HTMLElement {
   connectedCallback() {
     this.rows = [];
     this.fills = [];
+    this.marks = [];
     this.ends = [];
     this.places = Number(this.getAttribute("places") ?? 2);
     this.ownS = Number(this.getAttribute("timeframe-ms")) / 1000;
@@ -265,6 +267,7 @@ class CandleChart extends HTMLElement {
     this.reachedStart = false;
     this.rows = candles;
     this.fills = [];
+    this.marks = [];
     this.placeMarkers();
     this.draw();
     this.offerWayBack();
@@ -329,22 +332,32 @@ class CandleChart extends HTMLElement {
     if (!source || !this.rows.length) return;
     const query = new URLSearchParams({ from: this.rows[0][0] });
     if (this.merged) query.set("merge", this.frameS * 1000);
-    const { fills } = await readJson(`${source}?${query}`);
+    const { fills, marks = [] } = await readJson(`${source}?${query}`);
     const end = this.rows.at(-1)[0] + this.frameS * 1000;
     this.fills = fills.filter(({ at_ms: ms }) => ms < end);
+    this.marks = marks.filter(({ at_ms: ms }) => ms < end);
     this.placeMarkers();
   }
 
   placeMarkers() {
-    this.markers.setMarkers(
-      this.fills.map(({ at_ms: ms, side }) => ({
+    const marks = this.marks.map(({ at_ms: ms, label }) => ({
+      time: Math.floor(ms / 1000 / this.frameS) * this.frameS,
+      position: "aboveBar",
+      shape: "circle",
+      color: color("--accent"),
+      text: this.marks.length > MOST_LABELS ? "" : label,
+      size: 0.6,
+    }));
+    this.markers.setMarkers([
+      ...marks,
+      ...this.fills.map(({ at_ms: ms, side }) => ({
         time: Math.floor(ms / 1000 / this.frameS) * this.frameS,
         position: side === "BUY" ? "belowBar" : "aboveBar",
         shape: side === "BUY" ? "arrowUp" : "arrowDown",
         color: color(side === "BUY" ? "--up" : "--down"),
         size: this.merged ? 0.5 : 1.6,
       })),
-    );
+    ].sort((one, other) => one.time - other.time));
   }
 
   /** From the first candle's opening to after the last one's. */
