@@ -6,18 +6,35 @@ APP_SECRETS_DIR, default. A wrong value stops the start with one sentence per fi
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 Weights = Annotated[dict[str, float], NoDecode]  # "momentum:1,vwap:0.5"
+
+
+def _networks(value: object) -> object:
+    """ "10.0.0.0/8, fd00::/8" as networks."""
+    return (
+        tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+        if isinstance(value, str)
+        else value
+    )
+
+
+Networks = Annotated[
+    tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+    NoDecode,
+    BeforeValidator(_networks),
+]
 
 
 class Env(BaseSettings):
@@ -128,6 +145,18 @@ class Env(BaseSettings):
 
     # Drift: a gap beyond this part of the cash is audited
     drift_alarm_bps: Decimal = Field(default=Decimal(50), gt=0, le=10_000)
+
+    # Notifications: see docs/operating/notifications.md
+    alert_webhook_url: str = ""
+    slack_analysis_only: bool = False
+    alert_verbose: bool = False
+    telegram_bot_token: str = ""
+    telegram_chat_id: str = ""
+    notify_private_networks: Networks = ()
+    notify_repeat_s: int = Field(default=300, ge=0, le=86_400)
+    notify_keep_days: int = Field(default=30, ge=1, le=3650)
+    notify_contact: str = Field(default="", pattern=r"^(mailto:\S+@\S+|https://\S+)?$")
+    heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
 
     # Datasets: candles of simulations as files; 0 keeps none
     datasets_max_mb: int = Field(default=2_000, ge=0)

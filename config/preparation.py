@@ -9,6 +9,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from approvals.errors import ChannelInvalid
+from approvals.services import sync_house_channels
 from config import bus, clock
 from config.seeding import first_login_file, seed
 from trading.access import ADMIN
@@ -25,6 +27,7 @@ def prepare(say: Callable[[str], object]) -> None:
     call_command("collectstatic", verbosity=0, interactive=False)
     say("First users, strategies and demo data")
     seed(now=clock.now(), say=say)
+    _sync_channels()
 
 
 def login_hint() -> str:
@@ -35,6 +38,13 @@ def login_hint() -> str:
     if first_login.exists():
         return f"Log in as {ADMIN} with the password {first_login.read_text().strip()}"
     return f"Log in as {ADMIN}; for a new password: python manage.py changepassword {ADMIN}"
+
+
+def _sync_channels() -> None:
+    try:
+        sync_house_channels(now=clock.now())
+    except ChannelInvalid as error:
+        raise SystemExit(error.detail) from None
 
 
 def _check_bus() -> None:

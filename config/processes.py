@@ -6,6 +6,8 @@ import sys
 
 WORKER_QUEUES = ("orders", "cycles", "default")
 SIMULATION_QUEUES = ("simulations",)  # apart: a long simulation never delays an order
+NOTIFICATION_QUEUES = ("notifications",)  # apart: a channel that hangs delays nothing else
+NOTIFICATION_CONCURRENCY = 2  # one that hangs leaves the other to the rest of the channels
 HEALTH_PATH = "/health/live"
 
 

@@ -234,11 +234,26 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.run_search": {"queue": "simulations"},
     "trading.tasks.measure_drifts": {"queue": "simulations"},
     "trading.tasks.prune_artifacts": {"queue": "simulations"},
+    "approvals.tasks.notify": {"queue": "notifications"},
+    "approvals.tasks.deliver": {"queue": "notifications"},
+    "approvals.tasks.beat_outside": {"queue": "notifications"},
+    "approvals.tasks.prune_notifications": {"queue": "notifications"},
 }
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "trading.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "notify": {"task": "approvals.tasks.notify", "schedule": 2.0, "options": {"expires": 2}},
+    "beat-outside": {
+        "task": "approvals.tasks.beat_outside",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
+    "prune-notifications": {
+        "task": "approvals.tasks.prune_notifications",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "measure-drifts": {
         "task": "trading.tasks.measure_drifts",
         "schedule": 300.0,

@@ -97,17 +97,7 @@ def _plan(listener: socket.socket, began: float) -> supervise.Plan:
     names = ["web"] if count == 1 else [f"web{number}" for number in range(1, count + 1)]
     rest = [
         *(supervise.Process(name, web, ready=health, fds=[fd]) for name in names),
-        supervise.Process(
-            "worker", processes.worker(concurrency=settings.ENV.worker_concurrency), grace_s=30
-        ),
-        supervise.Process(
-            "simulations",
-            processes.worker(
-                concurrency=settings.ENV.simulation_concurrency,
-                queues=processes.SIMULATION_QUEUES,
-            ),
-            grace_s=30,
-        ),
+        *_workers(),
         supervise.Process("beat", processes.beat()),
         supervise.Process("feed", processes.feed()),
     ]
@@ -119,6 +109,24 @@ def _plan(listener: socket.socket, began: float) -> supervise.Plan:
         began=began,
         pid_file=str(settings.STATE_DIR / "up.pids"),
     )
+
+
+def _workers() -> list[supervise.Process]:
+    """One for what trades, and one each for what may take long."""
+    env = settings.ENV
+    long = processes.worker(
+        concurrency=env.simulation_concurrency, queues=processes.SIMULATION_QUEUES
+    )
+    leaving = processes.worker(
+        concurrency=processes.NOTIFICATION_CONCURRENCY, queues=processes.NOTIFICATION_QUEUES
+    )
+    return [
+        supervise.Process(
+            "worker", processes.worker(concurrency=env.worker_concurrency), grace_s=30
+        ),
+        supervise.Process("simulations", long, grace_s=30),
+        supervise.Process("notifications", leaving, grace_s=20),
+    ]
 
 
 def _bus_stage() -> list[list[supervise.Process]]:

@@ -70,6 +70,7 @@ def _in_a_container(argv: list[str]) -> list[str]:
         ("web", processes.web("--host", "0.0.0.0", "--port", "8000", "--workers", "2")),
         ("worker", processes.worker(concurrency=2)),
         ("simulations", processes.worker(concurrency=1, queues=processes.SIMULATION_QUEUES)),
+        ("notifications", processes.worker(concurrency=2, queues=processes.NOTIFICATION_QUEUES)),
         ("beat", processes.beat()),
         ("feed", processes.feed()),
     ],
@@ -81,13 +82,17 @@ def test_containers_run_what_the_supervisor_runs(
 
 
 def test_the_containers_together_serve_every_queue(services: dict[str, Any]) -> None:
-    commands = [services[name]["command"] for name in ("worker", "simulations")]
+    commands = [services[name]["command"] for name in ("worker", "simulations", "notifications")]
     queues = ",".join(command[command.index("--queues") + 1] for command in commands)
 
-    assert queues.split(",") == [*processes.WORKER_QUEUES, *processes.SIMULATION_QUEUES]
+    assert queues.split(",") == [
+        *processes.WORKER_QUEUES,
+        *processes.SIMULATION_QUEUES,
+        *processes.NOTIFICATION_QUEUES,
+    ]
 
 
 def test_nothing_starts_before_the_stores_are_prepared(services: dict[str, Any]) -> None:
-    for name in ("web", "worker", "simulations", "beat", "feed"):
+    for name in ("web", "worker", "simulations", "notifications", "beat", "feed"):
         condition = services[name]["depends_on"]["prepare"]["condition"]
         assert condition == "service_completed_successfully"

@@ -22,7 +22,7 @@ from tests.architecture.sources import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
-CHILDREN = ("bus", "web", "worker", "simulations", "beat", "feed")
+CHILDREN = ("bus", "web", "worker", "simulations", "notifications", "beat", "feed")
 
 
 class Console:

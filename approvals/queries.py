@@ -1,0 +1,94 @@
+"""Reads of this room that more than one place needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from approvals.models import Channel, DeadMansSwitch, Delivery, QuietHours
+from trading import access
+from trading.models import Bot, ExchangeAccount, Heartbeat, Order
+
+SILENT_AFTER_S = 15
+WATCHED = ("beat", "feed")
+
+
+def channels_of(user: User) -> QuerySet[Channel]:
+    """One's own, and for an administrator those of the house."""
+    mine = Q(user=user)
+    if user.has_perm(access.ADMINISTER):
+        mine |= Q(user=None)
+    return Channel.objects.filter(mine, removed_at=None).order_by("-user", "name", "pk")
+
+
+def deliveries_of(user: User) -> QuerySet[Delivery]:
+    """The ledger as this person may see it; of channels that are gone as well."""
+    mine = Q(channel__user=user)
+    if user.has_perm(access.ADMINISTER):
+        mine |= Q(channel__user=None)
+    rows = Delivery.objects.filter(mine).select_related("notification", "channel")
+    return rows.prefetch_related("attempts").order_by("-pk")
+
+
+def listening_channels() -> list[Channel]:
+    """Channels that are on, of people who may still look at the console."""
+    rows = Channel.objects.filter(enabled=True, removed_at=None).select_related("user")
+    return [row for row in rows if row.user is None or _may_hear(row.user)]
+
+
+def quiet_hours() -> dict[int, QuietHours]:
+    """By user."""
+    return {row.user_id: row for row in QuietHours.objects.all()}
+
+
+def due_deliveries(now: datetime, *, limit: int) -> list[int]:
+    """At most one for each channel: the oldest that may be tried now, or was left by a crash."""
+    waiting = Q(status=Delivery.Status.QUEUED, due_at__lte=now)
+    left = Q(status=Delivery.Status.SENDING, claimed_until__lte=now)
+    open_now = Q(channel__closed_until=None) | Q(channel__closed_until__lte=now)
+    rows = Delivery.objects.filter(waiting | left).filter(open_now).order_by("due_at", "pk")
+    first: dict[int, int] = {}
+    for pk, channel_id in rows.values_list("pk", "channel_id")[: limit * 50]:
+        first.setdefault(channel_id, pk)
+    return list(first.values())[:limit]
+
+
+def silent_processes(now: datetime) -> list[str]:
+    """Those of `WATCHED` that show no life."""
+    beats = dict(Heartbeat.objects.values_list("process", "at"))
+    return [
+        name
+        for name in WATCHED
+        if name not in beats or abs((now - beats[name]).total_seconds()) > SILENT_AFTER_S
+    ]
+
+
+def switch() -> DeadMansSwitch | None:
+    """The last heartbeat to the outside; None before the first."""
+    return DeadMansSwitch.objects.filter(pk=1).first()
+
+
+def subject_names(subjects: Iterable[str]) -> dict[str, str]:
+    """Audit subjects in people's words: "bot:7" -> its name; unknown ones are left out."""
+    ids: dict[str, set[int]] = {}
+    for subject in subjects:
+        kind, _, number = subject.partition(":")
+        if number.isdigit():
+            ids.setdefault(kind, set()).add(int(number))
+    names = {f"bot:{row.pk}": row.name for row in Bot.objects.filter(pk__in=ids.get("bot", ()))}
+    for account in ExchangeAccount.objects.filter(pk__in=ids.get("account", ())):
+        names[f"account:{account.pk}"] = account.name
+    for channel in Channel.objects.filter(pk__in=ids.get("channel", ())):
+        names[f"channel:{channel.pk}"] = channel.name
+    orders = Order.objects.filter(pk__in=ids.get("order", ())).select_related("bot", "symbol")
+    for order in orders:
+        said = f"{order.side.lower()} {order.qty.normalize():f} {order.symbol.name}"
+        names[f"order:{order.pk}"] = f"{said}, {order.bot.name}"
+    return names
+
+
+def _may_hear(user: User) -> bool:
+    return user.is_active and user.has_perm(access.VIEW)

@@ -1,0 +1,34 @@
+"""Every write of this room, a verb each."""
+
+from approvals.services._channels import (
+    add_channel,
+    change_channel,
+    remove_channel,
+    reseal_channels,
+    sync_house_channels,
+    test_channel,
+)
+from approvals.services._deliver import deliver
+from approvals.services._follow import follow
+from approvals.services._heartbeat import beat_outside
+from approvals.services._ledger import prune_notifications, retry_delivery
+from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
+
+__all__ = [
+    # Channels
+    "add_channel",
+    "change_channel",
+    "remove_channel",
+    "reseal_channels",
+    "sync_house_channels",
+    "test_channel",
+    # Quiet hours
+    "clear_quiet_hours",
+    "set_quiet_hours",
+    # From what happened to what is delivered
+    "beat_outside",
+    "deliver",
+    "follow",
+    "prune_notifications",
+    "retry_delivery",
+]

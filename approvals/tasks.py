@@ -1,0 +1,52 @@
+"""What the notifications' own worker runs; nothing that trades waits in its queue."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from celery import current_app, shared_task
+from celery.signals import worker_process_init
+
+from approvals import queries, services
+from config import clock
+
+AT_ONCE = 20  # deliveries told of in one go
+LONGEST_S = 15  # of one attempt; the claim lasts longer
+NOTIFICATIONS = {"notifications"}
+MOST_BYTES = 1_000_000_000
+
+
+@shared_task(soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 5)
+def notify(**_: Any) -> None:
+    """Every two seconds, from beat: read what happened, hint at what is due."""
+    services.follow(now=clock.now())
+    for delivery_id in queries.due_deliveries(clock.now(), limit=AT_ONCE):
+        deliver.apply_async(kwargs={"delivery_id": delivery_id}, expires=2)
+
+
+@shared_task(soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 5)
+def deliver(*, delivery_id: int, **_: Any) -> None:
+    services.deliver(delivery_id=delivery_id, now=clock.now(), later=clock.now)
+
+
+@shared_task(soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 5)
+def beat_outside(**_: Any) -> None:
+    """Each minute, from beat."""
+    services.beat_outside(now=clock.now())
+
+
+@shared_task
+def prune_notifications(**_: Any) -> None:
+    services.prune_notifications(now=clock.now())
+
+
+@worker_process_init.connect
+def _keep_small(**_: Any) -> None:
+    """Only where notifications leave: an answer without end must not take the machine's memory."""
+    if set(current_app.amqp.queues.consume_from) != NOTIFICATIONS:
+        return
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
