@@ -72,6 +72,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("trading:jobs", "Jobs", "jobs", "j"),
             Place("trading:controls", "Controls", "controls", "c"),
             Place("trading:audit", "Audit", "audit", "a"),
+            Place("approvals:channels", "Notifications", "bell", "n"),
             Place("trading:tokens", "Tokens", "key", "k"),
             Place("api:docs", "API", "open", "d"),
         ),

@@ -22,6 +22,7 @@ urlpatterns = [
     path("accounts/logout/", form(account.logout), name="account_logout"),
     path("accounts/password/", form(account.password_change), name="account_change_password"),
     path("admin/", admin.site.urls),
+    path("", include("approvals.urls")),
     path("", include("trading.urls")),
     path("", include("strategies.urls")),
     path("", include("marketdata.urls")),

@@ -12,6 +12,7 @@ import "./elements/feed-age.js";
 import "./elements/job-progress.js";
 import "./elements/live-price.js";
 import "./elements/live-socket.js";
+import "./elements/push-button.js";
 import "./elements/relative-time.js";
 import "./elements/theme-toggle.js";
 import "./elements/time-left.js";

@@ -70,6 +70,8 @@ def ids(console: None) -> dict[str, str]:
         "annotation_id": str(drawing.pk),
         "simulation_id": str(finished().pk),
         "search_id": str(searched().pk),
+        "channel_id": "1",
+        "delivery_id": "1",
         "token_id": str(token_of_nobody().pk),
         "strategy": "trend_ema",
         "exchange": "simulated",
