@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -76,14 +77,36 @@ def confirm(api: Api, password: str = PASSWORD) -> Any:
     return api.post("auth/confirm", {"password": password})
 
 
+@contextmanager
+def open_floor(exchange: str, settings: Settings) -> Iterator[Floor]:
+    cache.clear()  # wrong passwords are counted in a table that no model empties
+    with Emulator(exchange) as emulator:
+        set_env(settings, **{f"{exchange}_base_url": emulator.url})
+        keys = {"key": emulator.key.key, "secret": emulator.key.secret}
+        yield Floor(make_live_desk(settings, exchange=exchange, **keys), emulator)
+        assert emulator.problems() == []
+
+
 @pytest.fixture
 def floor(transactional_db: None, clean_bus: None, settings: Settings) -> Iterator[Floor]:
-    cache.clear()  # wrong passwords are counted in a table that no model empties
-    with Emulator("binance") as emulator:
-        set_env(settings, binance_base_url=emulator.url)
-        desk = make_live_desk(settings, key=emulator.key.key, secret=emulator.key.secret)
-        yield Floor(desk, emulator)
-        assert emulator.problems() == []
+    with open_floor("binance", settings) as floor:
+        yield floor
+
+
+def test_bybit_is_checked_and_traded_with_through_the_same_doors(
+    transactional_db: None, clean_bus: None, settings: Settings
+) -> None:
+    with open_floor("bybit", settings) as floor:
+        checked = floor.operator.post(f"accounts/{floor.desk.account.pk}/check").json()
+        floor.go_live()
+        shown = floor.order("k1", dry_run=True).json()
+        order = floor.order("k1").json()
+
+        assert (checked["may_trade"], checked["may_withdraw"]) == (True, False)
+        assert shown["request"] == "POST /v5/order/create"
+        assert shown["parameters"]["orderLinkId"] == order["client_order_id"]
+        (taken,) = floor.emulator.ledger.by_client_id(order["client_order_id"])
+        assert taken.id == order["exchange_order_id"]
 
 
 class TestAccounts:
