@@ -87,9 +87,11 @@ async def _forever(watch: Callable[[], Any]) -> None:
 
 
 def _client(exchange: str, credentials: Credentials, offset_ms: int) -> Any:
+    import ccxt.pro
+
     from trading.brokers.live import OPTIONS
 
-    client = _seeing(exchange, offset_ms)(
+    client = _seeing(getattr(ccxt.pro, exchange), offset_ms)(
         {
             "apiKey": credentials.key,
             "secret": credentials.secret,
@@ -102,11 +104,7 @@ def _client(exchange: str, credentials: Credentials, offset_ms: int) -> Any:
     return client
 
 
-def _seeing(exchange: str, offset_ms: int) -> Any:
-    import ccxt.pro
-
-    base: Any = getattr(ccxt.pro, exchange)
-
+def _seeing(base: Any, offset_ms: int) -> Any:
     class Client(base):  # type: ignore[misc]
         """Sees each message first, also the ones that come while no watch waits."""
 
