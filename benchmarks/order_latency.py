@@ -4,7 +4,9 @@ The real services on a scratch database, at an emulated exchange in a process of
 exchange itself takes (from the first byte that leaves to the last one that comes) is measured and
 taken off. Needs a machine with nothing else to do.
 
-    python -m benchmarks.order_latency     # SQLite, and PostgreSQL when DATABASE_URL is set
+    python -m benchmarks.order_latency [latency] [flat] [faults]
+
+on SQLite, and on PostgreSQL when DATABASE_URL is set.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tests.exchange.remote import EmulatorProcess
     from trading.models import Bot, ExchangeAccount, Order
 
-ORDERS, OPEN_AT_STOP, FAULTY = 100, 50, 150
+ORDERS, OPEN_AT_STOP, FAULTY, BOTS = 100, 50, 100, 10
 DELAY_S = 0.1  # of the exchange, in the second case
 PACE_S = 0.2  # between two orders: below the limits of both exchanges
 RECONCILE_S = 5.0  # more often than the product does, for more cycles
@@ -48,7 +50,7 @@ def main() -> int:
     """Measure each store in a process of its own: settings are read once per process."""
     if "--here" in sys.argv:
         return _measure_here()
-    command = [sys.executable, "-m", "benchmarks.order_latency", "--here"]
+    command = [sys.executable, "-m", "benchmarks.order_latency", "--here", *sys.argv[1:]]
     urls = dict.fromkeys(["", os.environ.get("DATABASE_URL", "")])
     return max(
         subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode
@@ -64,15 +66,15 @@ def _measure_here() -> int:
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
+    wanted = set(sys.argv) & set(PARTS) or set(PARTS)
     databases = setup_databases(verbosity=0, interactive=False)
     try:
         print(f"== {connection.vendor}, load {os.getloadavg()[0]:.1f}", flush=True)
         for exchange in ("binance", "bybit"):
             with _desk(exchange) as desk:
-                _latency(desk)
-                if exchange == "binance":
-                    _time_to_flat(desk)
-                    _faults(desk)
+                for part, measure in PARTS.items():
+                    if part in wanted and (part == "latency" or exchange == "binance"):
+                        measure(desk)
     finally:
         teardown_databases(databases, verbosity=0)
     return 0
@@ -84,7 +86,7 @@ class Desk:
 
     process: EmulatorProcess
     account: ExchangeAccount
-    bot: Bot
+    bots: list[Bot]  # an entry waits while another one of its bot has no verdict
     admin: User
     wire_s: list[float] = field(default_factory=list)  # what the exchange took, newest last
     numbers: Iterator[int] = field(default_factory=count)
@@ -100,8 +102,8 @@ class Desk:
         asked: dict[str, Any] = {"by": self.admin, "now": now, "live": True}
         asked["quote_for"] = lambda symbol_id: quote(42_000.0, at=now)
         intent = services.create_intent(
-            bot_id=self.bot.pk,
-            symbol=self.bot.symbols.get(),
+            bot_id=self.bots[number % len(self.bots)].pk,
+            symbol=self.bots[0].symbols.get(),
             side="BUY",
             qty=Decimal("0.001"),
             type=kind,
@@ -145,11 +147,12 @@ def _seeded(exchange: str, process: EmulatorProcess) -> Desk:
     account = make_account(
         exchange, exchange=exchange, key=process.key.key, secret=process.key.secret
     )
-    bot = make_bot(symbol, name=exchange, cash="1000000")
-    Bot.objects.filter(pk=bot.pk).update(paper_mode=False, account=account)
-    bot.refresh_from_db()
-    make_grant(bot, account, max_order=Decimal(10**5), max_exposure=Decimal(10**6))
-    return Desk(process, account, bot, make_user("admin"))
+    bots = [make_bot(symbol, name=f"{exchange} {n}", cash="100000") for n in range(BOTS)]
+    Bot.objects.filter(pk__in=[bot.pk for bot in bots]).update(paper_mode=False, account=account)
+    for bot in bots:
+        bot.refresh_from_db()
+        make_grant(bot, account, max_order=Decimal(10**5), max_exposure=Decimal(10**6))
+    return Desk(process, account, bots, make_user("admin"))
 
 
 @contextmanager
@@ -254,6 +257,7 @@ def _stopped(desk: Desk) -> str:
 def _faults(desk: Desk) -> None:
     from config import clock
     from trading import services
+    from trading.errors import IntentDenied
     from trading.models import Order
 
     _watch_clock(desk)
@@ -266,8 +270,12 @@ def _faults(desk: Desk) -> None:
     for path in ("GET ", "DELETE "):
         remote.fail("reset", path=path, times=FOREVER, chance=CHANCE)
     swept = reconciled = time.monotonic()
+    held = 0
     for number in range(FAULTY):
-        desk.order("MARKET" if number % 2 else "LIMIT")
+        try:
+            desk.order("MARKET" if number % 2 else "LIMIT")
+        except IntentDenied:  # its bot waits for the verdict on another order
+            held += 1
         time.sleep(PACE_S)
         if time.monotonic() > swept + 1:
             swept = time.monotonic()
@@ -283,6 +291,7 @@ def _faults(desk: Desk) -> None:
         time.sleep(RECONCILE_S)
         services.sweep_orders(now=clock.now())
         services.reconcile_account(account_id=desk.account.pk, now=clock.now())
+    print(f"{desk.account.exchange:8} decided {FAULTY}, held back {held}")
     _tell_faults(desk, list(Order.objects.select_related("intent").order_by("pk")[first:]))
 
 
@@ -328,7 +337,7 @@ def _cancel_all(desk: Desk) -> None:
     from config import clock
     from trading import services
 
-    services.cancel_all_orders(by=desk.admin, now=clock.now(), cause="measured", bot_id=desk.bot.pk)
+    services.cancel_all_orders(by=desk.admin, now=clock.now(), cause="measured")
     _sweep_until_rest()
 
 
@@ -369,6 +378,8 @@ def _ms(seconds: list[float]) -> str:
     half, most = (ordered[int(len(ordered) * part)] * 1000 for part in (0.5, 0.95))
     return f"p50 {half:.1f} p95 {most:.1f} ms"
 
+
+PARTS = {"latency": _latency, "flat": _time_to_flat, "faults": _faults}
 
 if __name__ == "__main__":
     sys.exit(main())
