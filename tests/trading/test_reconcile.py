@@ -57,8 +57,9 @@ CANCELING = {"binance": "DELETE /api/v3/order", "bybit": "POST /v5/order/cancel"
 
 @pytest.fixture(autouse=True)
 def unpaced(desk: Desk) -> None:
-    """The emulator has no limits to keep to, and a cycle asks for much."""
+    """The emulator has no limits to keep to, and is slow only where the machine is."""
     desk.broker._client.enableRateLimit = False
+    desk.broker._client.timeout = 10_000
 
 
 def reconcile(desk: Desk, at: float) -> ReconcileRun:
