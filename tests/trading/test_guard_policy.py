@@ -159,10 +159,10 @@ class TestGone:
         desk.cycle(5)
         desk.emulator.cancel(desk.guard.client_order_id)
 
-        desk.sweep(8)
-        watch_protection(now=desk.at(8))
+        desk.sweep(20)
+        watch_protection(now=desk.at(20))
         assert state(desk) == ("UNPROTECTED", "canceled_outside", True)
-        desk.cycle(10)
+        desk.cycle(22)
 
         assert len(desk.guards) == guards
         assert len(desk.waiting) == guards - 1
@@ -171,10 +171,10 @@ class TestGone:
         bought(desk, "flatten")
         desk.cycle(5)
         desk.emulator.cancel(desk.guard.client_order_id)
-        desk.sweep(8)
+        desk.sweep(20)
 
-        desk.cycle(10)
-        desk.sweep(14)
+        desk.cycle(22)
+        desk.sweep(26)
 
         assert desk.orders[-1].intent.reason == "protection_failed"
         assert desk.orders[-1].status == S.FILLED

@@ -59,6 +59,15 @@ def test_a_stop_that_fires_while_nobody_looks_is_booked_as_the_exit(desk: Desk) 
     assert (trade.status, trade.exit_reason, trade.sold_qty) == ("CLOSED", "stop_loss", qty)
 
 
+def test_a_stop_that_only_waits_is_asked_for_now_and_then(desk: Desk) -> None:
+    desk.enter()
+    before = len(desk.emulator.ledger.requests)
+    for seconds in range(6, 66):
+        desk.cycle(seconds)
+        desk.sweep(seconds)
+    assert len(desk.emulator.ledger.requests) - before == 4
+
+
 def test_a_stop_that_fired_is_the_decision_of_its_candle(desk: Desk) -> None:
     desk.enter()
     desk.emulator.set_price("BTCUSDT", "41000")

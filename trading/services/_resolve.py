@@ -19,6 +19,7 @@ from trading.brokers import Ack, Lookup, OrderReport, Outcome, Presence, Reporte
 from trading.brokers.protocol import Broker
 from trading.errors import AccountUnreachable
 from trading.models import Bot, ExchangeAccount, HaltRequest, Order, SystemState
+from trading.models.orders import STOPS
 from trading.order_state import OrderStatus
 from trading.services._brokers import BrokerFor, broker_for
 from trading.services._fills import FillReport, apply_fills
@@ -31,6 +32,7 @@ S = OrderStatus
 ENDED = (S.CANCELED, S.EXPIRED, S.REJECTED)  # FILLED is what the fills add up to
 NEW_FOR_S = 1.0  # a NEW order older than this has lost its worker
 POLL_EVERY = timedelta(seconds=2)
+STOPS_EVERY = timedelta(seconds=15)  # while only stops wait, often for days
 LOOK_BACK_MS = 60_000  # before a claim: clocks differ, and what is read twice is booked once
 FEW = 5  # working orders are asked for one by one: the list costs as much as twenty of them
 YOUNG = timedelta(seconds=2)  # an order that was just acknowledged may not be listed yet
@@ -182,10 +184,17 @@ def _give_up(order: Order, broker: Broker, now: datetime) -> bool:
 
 def _due_accounts(now: datetime) -> QuerySet[ExchangeAccount]:
     working = Order.objects.filter(status__in=order_state.WORKING, account__isnull=False)
-    waited = (
-        Q(polled_at=None) | Q(polled_at__lte=now - POLL_EVERY) | Q(polled_at__gt=now + POLL_EVERY)
+    waiting = Q(type__in=STOPS, status=S.OPEN, pending_cancel_at=None)
+    busy = working.exclude(waiting).values("account_id")
+    return ExchangeAccount.objects.filter(
+        _waited(now, POLL_EVERY) & Q(pk__in=busy)
+        | _waited(now, STOPS_EVERY) & Q(pk__in=working.values("account_id"))
     )
-    return ExchangeAccount.objects.filter(waited, pk__in=working.values("account_id"))
+
+
+def _waited(now: datetime, every: timedelta) -> Q:
+    """Not asked for that long, or at a time that is yet to come: the clock was set back."""
+    return Q(polled_at=None) | Q(polled_at__lte=now - every) | Q(polled_at__gt=now + every)
 
 
 def _poll(account: ExchangeAccount, now: datetime, broker_for: BrokerFor) -> int:
