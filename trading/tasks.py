@@ -22,6 +22,8 @@ RECONCILE_S = 45  # less than its lease lasts
 CHUNK_S = 100  # less than its claim of a chunk lasts
 SIMULATIONS = {"simulations"}
 LOW_PRIORITY = 10
+# What looks after money is still wanted when workers are behind: a repeat finds nothing to do.
+BACKLOG_S = 30
 
 
 @shared_task
@@ -106,12 +108,12 @@ def send_hints(hints: services.Hints) -> None:
     for search_id in hints.searches:
         run_search.apply_async(kwargs={"search_id": search_id}, expires=2)
     for account_id in hints.accounts:
-        reconcile_account.apply_async(kwargs={"account_id": account_id}, expires=2)
+        reconcile_account.apply_async(kwargs={"account_id": account_id}, expires=BACKLOG_S)
     _send_looks(hints)
     for wanted, task, expires_s in (
         (hints.indicators, refresh_stale_indicators, 2),
         (hints.live, watch_live, 5),
-        (hints.sweep, sweep_orders, 5),
+        (hints.sweep, sweep_orders, BACKLOG_S),
     ):
         if wanted:
             task.apply_async(expires=expires_s)

@@ -21,7 +21,7 @@ from tests.trading.factories import (
     make_user,
     run,
 )
-from trading import services
+from trading import services, tasks
 from trading.errors import NotReady
 from trading.models import Bot, Heartbeat, Job, SystemState
 from trading.order_state import OrderStatus
@@ -192,3 +192,20 @@ def test_the_loop_interval_is_when_a_quiet_live_bot_is_due() -> None:
     run(bot, now=later(40))
 
     assert bot.due_at == later(40 + settings.ENV.bot_loop_interval_seconds)
+
+
+def test_workers_that_are_behind_still_sweep_and_reconcile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Messages that expire before their turn comes would never be done, however many are sent."""
+    sent: dict[str, float] = {}
+    for task in (tasks.sweep_orders, tasks.reconcile_account):
+        name = task.name
+        monkeypatch.setattr(
+            task, "apply_async", lambda name=name, **given: sent.update({name: given["expires"]})
+        )
+
+    tasks.send_hints(services.Hints(bots=[], jobs=[], sweep=True, accounts=(1,)))
+
+    assert set(sent.values()) == {30}
+    assert len(sent) == 2
