@@ -20,7 +20,7 @@ from benchmarks.chaos.desk import Desk
 from benchmarks.chaos.driver import Driver
 from benchmarks.chaos.evidence import CALM, Books, Decision, Truth, books_of, truth_of
 from benchmarks.chaos.judge import UNSETTLED, Finding, judge
-from benchmarks.chaos.scene import Scene, last_price
+from benchmarks.chaos.scene import Prices, Scene
 from benchmarks.chaos.stack import Stack
 from benchmarks.chaos.weather import SHORT, Kind, kinds, resume_all
 from tests.exchange.remote import EmulatorProcess, RemoteEmulator
@@ -114,7 +114,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 def _scene(stack: Stack, exchange: RemoteEmulator, staged: Any, seed: int) -> Scene:
     desk = Desk(stack.port, staged["tokens"])
-    driver = Driver(desk, staged["bots"], lambda symbol: last_price(exchange, symbol), seed=seed)
+    driver = Driver(desk, staged["bots"], Prices(exchange), seed=seed)
     return Scene(stack, exchange, desk, driver, random.Random(seed))
 
 

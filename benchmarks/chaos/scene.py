@@ -98,5 +98,18 @@ ALREADY = frozenset({"BOT_ALREADY_RUNNING", "BOT_NOT_RUNNING", "SYSTEM_HALTED", 
 
 
 def last_price(exchange: RemoteEmulator, symbol: str) -> Decimal:
-    """From the exchange's control side, which no fault touches."""
+    """From the exchange's control side, which no fault but an outage touches."""
     return Decimal(exchange.do("GET", "prices")[symbol])
+
+
+class Prices:
+    """Last prices; while the exchange is away, those from before."""
+
+    def __init__(self, exchange: RemoteEmulator) -> None:
+        self._exchange = exchange
+        self._known: dict[str, Decimal] = {}
+
+    def __call__(self, symbol: str) -> Decimal:
+        with contextlib.suppress(OSError):
+            self._known[symbol] = last_price(self._exchange, symbol)
+        return self._known.get(symbol, Decimal(1_000))
