@@ -38,14 +38,14 @@ LONGEST_HOLE_MS = 60_000  # after more than that of not asking, the bars begin a
 class PrintFollower:
     """What one exchange's prints amount to, symbol by symbol."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, look_up_s: float = LOOK_UP_S) -> None:
         self.exchange = exchange
         self.name = exchange.name
         self._symbols: dict[str, Symbol] = {}
         self._features: dict[int, SymbolFeatures] = {}
         self._asked_ms: dict[int, int] = {}
         self._unsent_bars: set[int] = set()
-        self._look_up_at = float("-inf")
+        self._look_up_s, self._look_up_at = look_up_s, float("-inf")
 
     def take_trades(self, symbol_id: int, trades: Sequence[TradePrint]) -> int:
         """Prints of a symbol that is followed, as they come; how many were new."""
@@ -60,7 +60,7 @@ class PrintFollower:
     def follow(self) -> list[Symbol]:
         """The symbols that are watched now; new ones begin with the exchange's own candles."""
         if clock.mono() >= self._look_up_at:
-            self._look_up_at = clock.mono() + LOOK_UP_S
+            self._look_up_at = clock.mono() + self._look_up_s
             rows = {row.name: row for row in queries.watched_symbols(self.name)}
             for gone in {one.pk for one in self._symbols.values()} - {
                 one.pk for one in rows.values()

@@ -28,6 +28,7 @@ ENTRY: list[Case] = [
     (Denial.DAILY_LOSS_REACHED, {"day_start_equity": D(12_000)}, {"max_daily_loss": D("0.1")}),
     (Denial.DRAWDOWN_REACHED, {"peak_equity": D(20_000)}, {"max_drawdown": D("0.3")}),
     (Denial.COOLDOWN, {"candles_since_exit": 2}, {"cooldown_candles": 3}),
+    (Denial.NEWS_WINDOW, {"news": True}, {}),
 ]
 ROOM: list[Case] = [
     (Denial.MAX_EXPOSURE_REACHED, {"exposure": D(9_500)}, {"max_exposure": D("0.95")}),
