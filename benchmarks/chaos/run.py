@@ -143,15 +143,14 @@ def _disturb(scene: Scene, wanted: Wanted) -> list[tally.Episode]:
 
 
 def _order_of(scene: Scene, wanted: Wanted) -> Iterator[Kind]:
-    """Every kind once, in an order of chance; again and again until there are enough decisions."""
+    """Every kind once, in an order of chance; then any until there are enough decisions."""
     listed = kinds(full=wanted.full, names=wanted.only or (SHORT if wanted.short else ()))
-    while True:
-        turn = list(listed)
-        if not wanted.short:
-            scene.chance.shuffle(turn)
-        yield from turn
-        if scene.driver.placed >= wanted.decisions or wanted.short:
-            return
+    turn = list(listed)
+    if not wanted.short:
+        scene.chance.shuffle(turn)
+    yield from turn
+    while not wanted.short and scene.driver.placed < wanted.decisions:
+        yield scene.chance.choice(listed)
 
 
 def _inject(scene: Scene, kind: Kind) -> tally.Episode:
