@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from tests.trading.factories import make_account, make_order, make_position, make_user
 from tests.trading.live_desk import LiveDesk, make_live_desk, set_env
-from trading import services
+from trading import queries, services
 from trading.errors import (
     AccountInUse,
     BotIsLive,
@@ -40,6 +40,7 @@ from trading.models import (
     Incident,
     LiveGrant,
     Order,
+    PortfolioSnapshot,
     Position,
     Simulation,
     Trade,
@@ -275,6 +276,27 @@ class TestApprove:
         LiveGrant.objects.filter(pk=grant.pk).update(max_exposure=D(9000))
         with pytest.raises(GrantChanged):
             desk.approve(grant)
+
+    def test_it_trades_with_the_cash_that_is_granted_and_its_curve_begins_anew(
+        self, desk: LiveDesk
+    ) -> None:
+        PortfolioSnapshot.objects.create(
+            bot=desk.bot,
+            equity=D(11_000),
+            cash=D(11_000),
+            positions_value=D(0),
+            drawdown=0.0,
+            at=desk.at(hours=-1),
+        )
+        desk.go_live()
+
+        bot = desk.bot
+        assert bot.cash == bot.starting_cash == bot.peak_equity == bot.day_start_equity == D(800)
+        assert queries.equity_curve(bot.pk) == []
+        card = queries.bot_card(bot.pk)
+        assert card is not None
+        assert card.snapshot is None
+        assert queries.performance(bot.pk).trades == 0
 
     @pytest.mark.parametrize(
         "busy",

@@ -129,6 +129,13 @@ def test_what_it_decides_is_bought_there_and_booked_when_the_exchange_tells(desk
     assert desk.bot.cash < desk.bot.starting_cash * D("0.61")
 
 
+def test_it_buys_no_more_than_its_grant_allows(desk: Desk) -> None:
+    LiveGrant.objects.update(max_order=D(300), max_exposure=D(500))
+    desk.cycle(1)
+    (order,) = desk.orders
+    assert D(290) < order.qty * D(42_000) <= D(300)
+
+
 def test_it_decides_a_candle_once_however_often_it_runs(desk: Desk) -> None:
     for seconds in (1, 2, 3, 60):
         desk.cycle(seconds)
@@ -207,8 +214,9 @@ def test_an_exchange_that_refuses_twice_the_same_way_stops_the_bot(desk: Desk) -
         desk.cycle(seconds, price=41_000.0)
     sells = [order for order in desk.orders if order.side == "SELL"]
     assert {order.status for order in sells} == {S.REJECTED}
-    assert len(sells) <= 5
-    assert Bot.objects.get(pk=desk.bot.pk).stop_requested
+    assert len(sells) == 2
+    bot = Bot.objects.get(pk=desk.bot.pk)
+    assert (bot.status, bot.stop_requested) == (Bot.Status.STOPPED, True)
 
 
 def test_a_stopped_bot_still_books_what_the_exchange_fills(desk: Desk) -> None:

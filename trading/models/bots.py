@@ -38,8 +38,9 @@ class Bot(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.STOPPED, db_index=True)
     stop_requested = models.BooleanField(default=False, db_index=True)
     starting_cash = ExactDecimalField()
-    cash = ExactDecimalField()  # starting cash plus all fills; kept with them in one transaction
+    cash = ExactDecimalField()  # starting cash plus all fills since, in one transaction with them
     peak_equity = ExactDecimalField()
+    funded_at = models.DateTimeField(null=True)  # with real money: curve and record begin there
     source = models.CharField(max_length=9, choices=Source, default=Source.LIVE_FEED)
     replay_from_ms = models.BigIntegerField(null=True)
     replay_to_ms = models.BigIntegerField(null=True)

@@ -2,7 +2,7 @@
 
 from trading.queries._bots import BotCard, bot_card, bot_cards, bots_for_list
 from trading.queries._drift import drift_of
-from trading.queries._equity import EquityPoint, equity_curve, performance
+from trading.queries._equity import EquityPoint, equity_curve, performance, since_funded
 from trading.queries._lists import audit_events, decisions, fills, jobs, orders, trades
 from trading.queries._live import (
     account_reasons,
@@ -60,6 +60,7 @@ from trading.queries._streams import StreamState, stream_state
 
 __all__ = [
     "StreamState",
+    "since_funded",
     "stream_state",
     "AccountRates",
     "BotCard",

@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from trading.models import Bot, DecisionRecord, PortfolioSnapshot, Position
+from trading.queries._equity import since_funded
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,11 @@ def bots_for_list() -> QuerySet[Bot]:
 def bot_cards(*, bot_id: int | None = None) -> list[BotCard]:
     """One card per bot, in a handful of queries however many bots there are."""
     decided = DecisionRecord.objects.filter(bot=OuterRef("pk")).order_by("-candle_close_ms", "-id")
-    measured = PortfolioSnapshot.objects.filter(bot=OuterRef("pk")).order_by("-at")
+    measured = PortfolioSnapshot.objects.filter(since_funded("at"), bot=OuterRef("pk"))
     bots = bots_for_list().annotate(
         fill_count=Count("fills", distinct=True),
         newest_decision=Subquery(decided.values("pk")[:1]),
-        newest_snapshot=Subquery(measured.values("pk")[:1]),
+        newest_snapshot=Subquery(measured.order_by("-at").values("pk")[:1]),
     )
     # A grouped query drops the model's own ordering.
     rows = list((bots if bot_id is None else bots.filter(pk=bot_id)).order_by("pk"))

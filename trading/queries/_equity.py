@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, Max, QuerySet, Window
+from django.db.models import F, Max, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from config import clock
@@ -31,10 +31,19 @@ class EquityPoint:
 
 
 def snapshots(bot_id: int | None) -> QuerySet[PortfolioSnapshot]:
-    """Of one bot, or of all bots on live data: a replay's past doesn't belong into a sum of now."""
+    """Of one bot, or of all bots on live data: a replay's past doesn't belong into a sum of now.
+
+    Of each bot since it got the cash that it trades with.
+    """
+    rows = PortfolioSnapshot.objects.filter(since_funded("at"))
     if bot_id is not None:
-        return PortfolioSnapshot.objects.filter(bot_id=bot_id)
-    return PortfolioSnapshot.objects.filter(bot__source=Bot.Source.LIVE_FEED)
+        return rows.filter(bot_id=bot_id)
+    return rows.filter(bot__source=Bot.Source.LIVE_FEED)
+
+
+def since_funded(moment: str) -> Q:
+    """Rows of bots whose `moment` isn't of a time when the bot had other money."""
+    return Q(bot__funded_at=None) | Q(**{f"{moment}__gte": F("bot__funded_at")})
 
 
 def equity_curve(
@@ -65,7 +74,7 @@ def equity_curve(
 def performance(bot_id: int | None = None) -> metrics.Performance:
     """The metric set of one bot, or of all live bots together."""
     curve = [(clock.to_ms(point.at), point.equity) for point in equity_curve(bot_id, points=10**9)]
-    closed = Trade.objects.filter(status=Trade.Status.CLOSED)
+    closed = Trade.objects.filter(since_funded("opened_at"), status=Trade.Status.CLOSED)
     if bot_id is None:
         closed = closed.filter(bot__source=Bot.Source.LIVE_FEED)
     else:

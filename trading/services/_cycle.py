@@ -20,7 +20,7 @@ from trading.services import _jobs
 from trading.services._audit import record
 from trading.services._books import Books, claim_bot, release_bot
 from trading.services._bots import finish_replay, get_bot, place_cursors, stop_bot
-from trading.services._live import QuoteFor, follow, is_flattened, needs_quotes, serve_orders
+from trading.services._live import QuoteFor, follow, has_to_stop, needs_quotes, serve_orders
 from trading.services._orders import cancel_all_orders
 from trading.services._protection import watch_protection
 from trading.services._replay import replay, replayed_all
@@ -96,9 +96,11 @@ def _advance(
     _jobs.begin_bot_job(bot=bot, now=now)
     books = Books.open(bot)
     if not bot.is_replay:
-        follow(books, now, quote_for)
-        if is_flattened(books):
-            stop_bot(bot_id=bot.pk, by=None, now=now, reason="protection failed")
+        if not has_to_stop(books):
+            follow(books, now, quote_for)
+        if has_to_stop(books):  # by a rule; people were told of it when it was asked
+            stop_bot(bot_id=bot.pk, by=None, now=now, reason="asked to stop")
+            return False, None
         wait = 1.0 if needs_quotes(books) else settings.ENV.bot_loop_interval_seconds
         return False, now + timedelta(seconds=wait)
     more = replay(books, now, budget_s=budget_s)

@@ -23,7 +23,7 @@ from trading.drift import BPS, Drift, compare
 from trading.knobs import Knobs
 from trading.models import Bot, BotDrift, Job, Trade
 from trading.models.bots import BotSymbol
-from trading.queries import drift_of
+from trading.queries import drift_of, since_funded
 from trading.services._audit import record
 from trading.services._books import filters_of, limits_of, terms_of
 from trading.services._bots import get_bot
@@ -108,7 +108,8 @@ def _due(now: datetime) -> list[int]:
 def _life(bot: Bot) -> _Life | None:
     """From the first decision to the last close that every lane has decided."""
     bar_ms = Timeframe(bot.timeframe).ms
-    first = bot.decisions.aggregate(first=Min("candle_close_ms"))["first"]
+    decisions = bot.decisions.filter(since_funded("decided_at"))
+    first = decisions.aggregate(first=Min("candle_close_ms"))["first"]
     if first is None:
         return None
     born = int(first) - bar_ms

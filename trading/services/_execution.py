@@ -12,87 +12,21 @@ from django.db import transaction
 from config import clock
 from config.fields import plain
 from marketdata.timeframes import Timeframe
-from strategies import queries as strategy_queries
-from trading import costs, risk, sizing
-from trading.decisions import Wanted
+from trading import costs
 from trading.exits import ExitHit
-from trading.models import Bot, DecisionRecord, Fill, Order, OrderIntent, SystemState
+from trading.models import Bot, DecisionRecord, Fill, Order, OrderIntent
 from trading.order_state import WORKING
 from trading.paper_market import Execution, Market, Resting, execute
 from trading.reasons import Reason
-from trading.risk import Account, Denial
+from trading.risk import Denial
 from trading.services._audit import record
 from trading.services._books import Books, Lane
 from trading.services._fills import FillReport, apply_fills
 from trading.services._orders import open_order, submit_order, withdraw_order
+from trading.services._sizing import account_of, size_sell
 
 ZERO = Decimal(0)
 MOST_ATTEMPTS = 5  # to leave within one candle
-
-
-def account_of(books: Books, lane: Lane, *, price_age_s: float, at_ms: int) -> Account:
-    """The books as the risk rules see them."""
-    state = SystemState.objects.get(pk=1)
-    equity = books.equity
-    pending = books.pending_buys(lane)
-    exposure = sum((each.value for each in books.lanes), ZERO) + books.reserved
-    since = None
-    if lane.closed_ms:
-        timeframe = Timeframe(books.bot.timeframe)
-        # Counted from the end of the candle in which it left, wherever in it that was.
-        since = max((at_ms - timeframe.floor(lane.closed_ms)) // timeframe.ms - 1, 0)
-    return Account(
-        halted=state.state != SystemState.State.RUNNING,
-        symbol_trading=lane.symbol.status == lane.symbol.Status.TRADING,
-        price=lane.last_price,
-        price_age_s=price_age_s,
-        free_cash=books.bot.cash - books.reserved,
-        equity=equity,
-        peak_equity=books.bot.peak_equity,
-        day_start_equity=books.bot.day_start_equity,
-        exposure=exposure,
-        position_value=lane.value + pending,
-        sellable_qty=lane.holding.qty - lane.selling,
-        unresolved_order=lane.unresolved,
-        candles_since_exit=since,
-        news=not books.bot.is_replay and _is_news(at_ms),
-    )
-
-
-def _is_news(at_ms: int) -> bool:
-    return strategy_queries.entries_blocked(clock.from_ms(at_ms)) is not None
-
-
-def size(
-    wanted: Wanted, books: Books, lane: Lane, account: Account
-) -> tuple[Decimal, Denial | None]:
-    """(quantity on the lot size, denial or None) for what is wanted."""
-    step = lane.filters.qty_step
-    if wanted.side == "SELL":
-        qty = account.sellable_qty
-        if wanted.value is not None:
-            qty = min(qty, wanted.value / account.price)
-        qty = costs.floor_to(qty, step)
-        return qty, risk.check_sell(
-            qty=qty, account=account, limits=books.limits, filters=lane.filters
-        )
-    paused = risk.check_market(account, books.limits) or risk.check_entry_pause(
-        account, books.limits
-    )
-    if paused:
-        return ZERO, paused
-    sized = sizing.size_entry(
-        wanted=wanted.value or ZERO,
-        account=account,
-        limits=books.limits,
-        filters=lane.filters,
-        terms=books.terms,
-    )
-    denial = risk.check_buy(
-        qty=sized.qty, account=account, limits=books.limits, filters=lane.filters
-    )
-    too_small = denial in {Denial.BELOW_MIN_QTY, Denial.BELOW_MIN_NOTIONAL}
-    return sized.qty, sized.bound_by if too_small and sized.bound_by else denial
 
 
 def send_intent(
@@ -220,7 +154,7 @@ def _is_overtaken(order: Order, *, stop: bool) -> bool:
 def may_leave(books: Books, lane: Lane, hit: ExitHit, market: Market) -> bool:
     """Whether the risk rules would let this lane be sold now."""
     account = account_of(books, lane, price_age_s=0, at_ms=market.at_ms)
-    return size(Wanted("SELL", hit.reason), books, lane, account)[1] is None
+    return size_sell(books, lane, account)[1] is None
 
 
 def protect(
@@ -232,7 +166,7 @@ def protect(
     to nothing is tried again.
     """
     account = account_of(books, lane, price_age_s=0, at_ms=market.at_ms)
-    qty, denial = size(Wanted("SELL", hit.reason), books, lane, account)
+    qty, denial = size_sell(books, lane, account)
     if denial:
         return False
     decision = protective_exit(books, lane, hit, close_ms, now)

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from marketdata import queries as marketdata_queries
 from trading.models import (
+    Bot,
     ExchangeAccount,
     HaltRequest,
     Incident,
@@ -111,6 +112,27 @@ def standing_grant(
         expires_at__gt=now,
         revoked_at=None,
     ).first()
+
+
+def granted_room(bot: Bot, now: datetime) -> Decimal:
+    """Quote value that a live bot's next buy may have. Without a grant anything: its claim, and
+    nothing else, says no.
+    """
+    account = bot.account
+    grant = standing_grant(bot_id=bot.pk, account_id=bot.account_id or 0, now=now)
+    if account is None or grant is None:
+        return UNKNOWN
+    buys = Order.objects.filter(side="BUY", status__in=LIVE)
+    own = _exposure(Position.objects.filter(bot=bot), buys.filter(bot=bot))
+    held = Position.objects.filter(bot__account=account, bot__paper_mode=False)
+    every = _exposure(held, buys.filter(account=account))
+    rooms: list[Decimal] = [
+        grant.max_order,
+        account.max_order,
+        grant.max_exposure - own,
+        account.max_exposure - every,
+    ]
+    return max(min(rooms), Decimal(0))
 
 
 def _account_denial(account: ExchangeAccount, symbol: str, now: datetime) -> Denial | None:

@@ -105,7 +105,7 @@ def approve_grant(
         _check_decidable(grant, by, now)
         if not digest == grant.subject_digest == digest_of(grant):
             raise GrantChanged(f"{bot.name} is not what it was when this was asked for: ask anew.")
-        _go_live(bot, grant.account, by, now)
+        _go_live(bot, grant, by, now)
         standing = LiveGrant.objects.filter(bot=bot, approved_at__isnull=False)
         _supersede(standing.filter(expires_at__gt=now), by, now)
         grant.approved_by, grant.approved_at, grant.approved_gates = by, now, _stored(gates)
@@ -219,15 +219,26 @@ def _check_decidable(grant: LiveGrant, by: User, now: datetime) -> None:
         raise GrantNotOpen(f"This grant is {grant.state_at(now).lower()}.")
 
 
-def _go_live(bot: Bot, account: ExchangeAccount, by: User, now: datetime) -> None:
-    """Paper to live, flat; a bot that is live with this account already stays as it is."""
+def _go_live(bot: Bot, grant: LiveGrant, by: User, now: datetime) -> None:
+    """Paper to live, flat, with the cash that is granted and a curve of its own.
+
+    A bot that is live with this account already stays as it is.
+    """
+    account, cash = grant.account, grant.max_exposure
     if not bot.paper_mode:
         if bot.account_id != account.pk:
             raise BotIsLive(f"{bot.name} is live with another account: back to paper first.")
         return
     _check_flat(bot, account)
-    _switch(bot, {"paper_mode": False, "account": account}, now)
-    after = {"account": account.name}
+    books = {
+        "cash": cash,
+        "starting_cash": cash,  # what paper earned is no money
+        "peak_equity": cash,
+        "day_start_equity": cash,
+        "funded_at": now,
+    }
+    _switch(bot, {"paper_mode": False, "account": account, **books}, now)
+    after = {"account": account.name, "cash": f"{cash:f}"}
     record(action="bot.went_live", subject=f"bot:{bot.pk}", by=by, now=now, after=after)
     events.bot_state(bot, job_id=None, now=now)
 

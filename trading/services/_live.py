@@ -138,14 +138,13 @@ def _flatten(books: Books, lane: Lane, quote: Quote, now: datetime) -> None:
     Bot.objects.running().filter(pk=books.bot.pk).update(stop_requested=True)
 
 
-def is_flattened(books: Books) -> bool:
-    """Whether a bot sold what it couldn't protect and has nothing left to sell of it."""
-    asked = Bot.objects.running().filter(pk=books.bot.pk, stop_requested=True)
-    if not books.is_live or not asked.exists():
+def has_to_stop(books: Books) -> bool:
+    """Whether a bot was asked to stop, and isn't still selling what it couldn't protect."""
+    if not Bot.objects.running().filter(pk=books.bot.pk, stop_requested=True).exists():
         return False
     newest = OrderIntent.objects.filter(bot=books.bot, side="SELL").order_by("-pk").first()
     if newest is None or newest.reason != Reason.PROTECTION_FAILED:
-        return False
+        return True
     lane = next(each for each in books.lanes if each.symbol.pk == newest.symbol_id)
     return lane.holding.qty < lane.filters.qty_step and not lane.selling
 

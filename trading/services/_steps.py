@@ -21,15 +21,14 @@ from trading.reasons import Reason
 from trading.risk import Denial
 from trading.services._books import Books, Lane
 from trading.services._execution import (
-    account_of,
     may_leave,
     protect,
     send_intent,
-    size,
     withdraw_overtaken,
 )
 from trading.services._guards import stand_down
 from trading.services._resolve import resume_order
+from trading.services._sizing import account_of, size_buy, size_sell
 from trading.services._tape import Step
 
 log = structlog.get_logger(__name__)
@@ -48,11 +47,11 @@ def decide_step(books: Books, step: Step, now: datetime, *, price_age_s: float) 
     if wanted.side is None:
         books.decide(step.lane, decision_of(books, step, wanted, now))
         return
-    qty, denial = _sized(books, step, wanted, price_age_s)
+    qty, denial = _sized(books, step, wanted, price_age_s, now)
     if wanted.side == "SELL" and not denial and step.lane.guards:
         if not _made_way(books, step.lane, now):
             return  # decided in the next cycle, on the same candle
-        qty, denial = _sized(books, step, wanted, price_age_s)
+        qty, denial = _sized(books, step, wanted, price_age_s, now)
     if denial:
         books.decide(step.lane, decision_of(books, step, wanted, now, denial=denial))
         return
@@ -86,10 +85,13 @@ def _mark_signal(books: Books, decision: DecisionRecord, now: datetime) -> None:
 
 
 def _sized(
-    books: Books, step: Step, wanted: Wanted, price_age_s: float
+    books: Books, step: Step, wanted: Wanted, price_age_s: float, now: datetime
 ) -> tuple[Decimal, Denial | None]:
     account = account_of(books, step.lane, price_age_s=price_age_s, at_ms=step.close_ms)
-    return size(wanted, books, step.lane, account)
+    if wanted.side == "SELL":
+        return size_sell(books, step.lane, account, value=wanted.value)
+    value = wanted.value or Decimal(0)
+    return size_buy(books, step.lane, account, value=value, now=now)
 
 
 def _made_way(books: Books, lane: Lane, now: datetime) -> bool:
