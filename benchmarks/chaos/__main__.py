@@ -23,7 +23,7 @@ from benchmarks.chaos.run import Verdict, Wanted, run, say
 from benchmarks.chaos.stores import NoServer
 from benchmarks.chaos.tally import table
 
-SHORT_DECISIONS, SHORT_S = 30, 110.0
+SHORT_DECISIONS, SHORT_S = 30, 80.0
 
 
 def main() -> int:
