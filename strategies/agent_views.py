@@ -27,12 +27,12 @@ def agents(request: Request) -> HttpResponse:
 
 @require_safe
 @permission_required(access.VIEW, raise_exception=True)
-def agent(request: Request, name: str) -> HttpResponse:
-    state = queries.agent_state(name)
+def agent(request: Request, agent: str) -> HttpResponse:
+    state = queries.agent_state(agent)
     context = {
         "state": state,
         "properties": _properties(state),
-        "findings": Finding.objects.filter(agent=name).select_related("symbol")[:10],
+        "findings": Finding.objects.filter(agent=agent).select_related("symbol")[:10],
     }
     return page(request, "strategies/agents/detail.html", context, parts=("agent",))
 

@@ -10,7 +10,7 @@ app_name = "strategies"
 
 urlpatterns = [
     path("agents/", agent_views.agents, name="agents"),
-    path("agents/<slug:name>/", agent_views.agent, name="agent"),
+    path("agents/<slug:agent>/", agent_views.agent, name="agent"),
     path("findings/", agent_views.findings, name="findings"),
     path("posture/", agent_views.postures, name="postures"),
     path("signals/", agent_views.signals, name="signals"),

@@ -9,6 +9,7 @@ import pytest
 from config import clock
 from marketdata.indicators import Spec
 from marketdata.models import Annotation, DeadLetter, IndicatorSpec
+from strategies import services as strategy_services
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
 from tests.trading.factories import make_account, make_grant, make_incident
@@ -24,6 +25,7 @@ def ids(console: None) -> dict[str, str]:
     """What fills the angle brackets of each pattern."""
     now = clock.now()
     symbol, bot = make_symbol(), make_bot()
+    strategy_services.sync_agents(now=now)
     intent = OrderIntent.objects.create(
         bot=bot,
         idempotency_key="k",
@@ -74,6 +76,7 @@ def ids(console: None) -> dict[str, str]:
         "delivery_id": "1",
         "token_id": str(token_of_nobody().pk),
         "strategy": "trend_ema",
+        "agent": "cusum",
         "exchange": "simulated",
         "name": "BTC-USDT",
         "symbol": "simulated/BTC-USDT",

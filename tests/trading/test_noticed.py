@@ -23,7 +23,7 @@ def test_a_bots_order_marks_the_signal_that_it_follows() -> None:
     assert (signal.kind, signal.executed, signal.timeframe) == ("ENTER", True, bot.timeframe)
     assert signal.strategy == bot.version.strategy.name
     assert signal.details == {"target": 1.0, "version": bot.version.number}
-    assert Order.objects.get().intent.decision.candle_close_ms == signal.candle_close_ms
+    assert Order.objects.filter(intent__decision__candle_close_ms=signal.candle_close_ms).exists()
 
 
 def test_holding_on_marks_nothing() -> None:

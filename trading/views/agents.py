@@ -26,24 +26,24 @@ def agents_run(request: Request) -> HttpResponse:
 
 @require_POST
 @permission_required(access.OPERATE, raise_exception=True)
-def agent_run(request: Request, name: str) -> HttpResponse:
-    results = services.run_agents(names=[name], by=request.user, now=clock.now())
+def agent_run(request: Request, agent: str) -> HttpResponse:
+    results = services.run_agents(names=[agent], by=request.user, now=clock.now())
     return _told(request, results, to=reverse("strategies:agents"))
 
 
 @require_POST
 @permission_required(access.OPERATE, raise_exception=True)
-def agent_switch(request: Request, name: str) -> HttpResponse:
+def agent_switch(request: Request, agent: str) -> HttpResponse:
     """On, or with `off` no longer."""
     off = "off" in request.POST
-    services.change_agent(name=name, enabled=not off, by=request.user, now=clock.now())
-    words = f"{agents.get(name).title} is {'off' if off else 'on'}."
+    services.change_agent(name=agent, enabled=not off, by=request.user, now=clock.now())
+    words = f"{agents.get(agent).title} is {'off' if off else 'on'}."
     return done(request, words, to=reverse("strategies:agents"))
 
 
 @require_POST
 @permission_required(access.OPERATE, raise_exception=True)
-def agent_set(request: Request, name: str) -> HttpResponse:
+def agent_set(request: Request, agent: str) -> HttpResponse:
     """Interval and parameters; a parameter that is left empty goes back to the setting."""
     posted = {field: str(value).strip() for field, value in request.POST.items()}
     given = {field: value for field, value in posted.items() if value}
@@ -51,17 +51,17 @@ def agent_set(request: Request, name: str) -> HttpResponse:
     params = {
         field: _value(field, text)
         for field, text in given.items()
-        if field in agents.get(name).params_model.model_fields
+        if field in agents.get(agent).params_model.model_fields
     }
     services.change_agent(
-        name=name,
+        name=agent,
         interval_s=_seconds(interval) if interval else None,
         params=params,
         by=request.user,
         now=clock.now(),
     )
-    words = f"{agents.get(name).title} is set."
-    return done(request, words, to=reverse("strategies:agent", args=[name]))
+    words = f"{agents.get(agent).title} is set."
+    return done(request, words, to=reverse("strategies:agent", args=[agent]))
 
 
 def _told(request: Request, results: list[AgentResult], *, to: str) -> HttpResponse:
