@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import current_app, shared_task
 from celery.signals import before_task_publish, task_prerun, worker_process_init
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 
 from config import clock, telemetry
 from marketdata.tasks import refresh_stale_indicators
@@ -140,16 +140,26 @@ def _bind_correlation_id(task: Any = None, **_: Any) -> None:
 
 
 @worker_process_init.connect
-def _get_ready_to_simulate(**_: Any) -> None:
+def _get_ready(**_: Any) -> None:
+    """Beside the first task, not before it: the pool gives up on a child that is not up in 4 s."""
+    queues = set(current_app.amqp.queues.consume_from)
+    if queues == SIMULATIONS:
+        os.nice(LOW_PRIORITY)
+        threading.Thread(target=_warm_kernel, name="warm", daemon=True).start()
+    elif "orders" in queues:
+        threading.Thread(target=_warm_brokers, name="warm", daemon=True).start()
+
+
+def _warm_kernel() -> None:
     """Only where nothing but simulations runs: numba takes 100 MB and seconds to load."""
-    if set(current_app.amqp.queues.consume_from) != SIMULATIONS:
-        return
-    os.nice(LOW_PRIORITY)
-    # Beside the first task, not before it: the pool gives up on a child that is not up in 4 s.
-    threading.Thread(target=_warm, name="warm", daemon=True).start()
-
-
-def _warm() -> None:
     from trading.simulation import warm
 
     warm()
+
+
+def _warm_brokers() -> None:
+    """ccxt takes seconds to load; the stamp of the order that waits for it would be too old."""
+    try:
+        services.warm_brokers()
+    finally:
+        connections.close_all()

@@ -32,6 +32,7 @@ from trading.services._bots import (
     stop_bot,
     update_bot,
 )
+from trading.services._brokers import warm_brokers
 from trading.services._confirm import check_confirmed, confirm_person, confirmed_until
 from trading.services._cross_validation import cross_validate_strategy
 from trading.services._cycle import run_bot, run_cycle
@@ -166,6 +167,7 @@ __all__ = [
     "place_live_order",
     "preview_live_order",
     "revoke_grant",
+    "warm_brokers",
     "watch_live",
     "AuditVerdict",
     "FillReport",

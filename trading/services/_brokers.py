@@ -12,6 +12,7 @@ from django.conf import settings
 from trading.brokers import AccountBroker, Broker, PaperBroker
 from trading.models import ExchangeAccount, Order
 from trading.queries._rates import base_url_of, meter_of
+from trading.sealing import SealBroken
 from trading.services._accounts import credentials_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ def broker_of(account: ExchangeAccount) -> AccountBroker:
             _made[account.pk] = (account.sealed_secret, broker)
         broker.offset_ms = account.offset_ms
     return broker
+
+
+def warm_brokers() -> int:
+    """Make the clients of all accounts in use, so that no order waits for it; how many."""
+    made = 0
+    for account in ExchangeAccount.objects.filter(enabled=True, removed_at=None):
+        try:
+            broker_of(account)
+        except SealBroken:
+            continue  # its check and its page say so
+        made += 1
+    return made
 
 
 def doubt_clock(account_id: int) -> None:
