@@ -9,17 +9,14 @@ from django import forms
 
 from approvals import addresses
 from approvals.models import Channel, Delivery, QuietHours
+from approvals.models.notifications import URGENCIES
 from approvals.topics import TITLES, Severity
 from trading.filters import Filter
 from trading.live_forms import WriteOnlyField, refuse
 
 __all__ = ["refuse"]
 
-LEVELS = [
-    (int(Severity.INFO), "Everything"),
-    (int(Severity.WARNING), "Warnings and what is critical"),
-    (int(Severity.CRITICAL), "Only what is critical"),
-]
+LEVELS = [(int(level), words) for level, words in URGENCIES.items()]
 
 
 class RuleForm(forms.Form):

@@ -46,14 +46,24 @@ def quiet_hours() -> dict[int, QuietHours]:
 
 def due_deliveries(now: datetime, *, limit: int) -> list[int]:
     """At most one for each channel: the oldest that may be tried now, or was left by a crash."""
+    first: dict[int, int] = {}
+    for pk, channel_id in _due(now).values_list("pk", "channel_id")[: limit * 50]:
+        first.setdefault(channel_id, pk)
+    return list(first.values())[:limit]
+
+
+def next_of_channel(delivery_id: int, now: datetime) -> int | None:
+    """What the channel of a delivery should try next; None if nothing is due there."""
+    channel = Delivery.objects.filter(pk=delivery_id).values("channel")
+    return _due(now).filter(channel__in=channel).values_list("pk", flat=True).first()
+
+
+def _due(now: datetime) -> QuerySet[Delivery]:
     waiting = Q(status=Delivery.Status.QUEUED, due_at__lte=now)
     left = Q(status=Delivery.Status.SENDING, claimed_until__lte=now)
     open_now = Q(channel__closed_until=None) | Q(channel__closed_until__lte=now)
-    rows = Delivery.objects.filter(waiting | left).filter(open_now).order_by("due_at", "pk")
-    first: dict[int, int] = {}
-    for pk, channel_id in rows.values_list("pk", "channel_id")[: limit * 50]:
-        first.setdefault(channel_id, pk)
-    return list(first.values())[:limit]
+    rows = Delivery.objects.filter(waiting | left, channel__enabled=True).filter(open_now)
+    return rows.order_by("due_at", "pk")
 
 
 def silent_processes(now: datetime) -> list[str]:

@@ -27,7 +27,10 @@ def notify(**_: Any) -> None:
 
 @shared_task(soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 5)
 def deliver(*, delivery_id: int, **_: Any) -> None:
-    services.deliver(delivery_id=delivery_id, now=clock.now(), later=clock.now)
+    done = services.deliver(delivery_id=delivery_id, now=clock.now(), later=clock.now)
+    after = queries.next_of_channel(delivery_id, clock.now()) if done else None
+    if after is not None:  # a burst need not wait for the next look at the outbox
+        deliver.apply_async(kwargs={"delivery_id": after}, expires=2)
 
 
 @shared_task(soft_time_limit=LONGEST_S, time_limit=LONGEST_S + 5)

@@ -13,6 +13,11 @@ from approvals.outcomes import Outcome
 from approvals.quiet import quiet_until
 from approvals.topics import TITLES, Severity, Topic
 
+URGENCIES = {
+    Severity.INFO: "Everything",
+    Severity.WARNING: "Warnings and what is critical",
+    Severity.CRITICAL: "Only what is critical",
+}
 SEVERITIES = [(int(level), level.name.capitalize()) for level in Severity]
 
 
@@ -57,6 +62,11 @@ class Channel(models.Model):
     def takes(self, topic: str, severity: int) -> bool:
         """Whether its rule lets something through."""
         return severity >= self.min_severity and (not self.topics or topic in self.topics)
+
+    @property
+    def urgency(self) -> str:
+        """What it takes, for people."""
+        return URGENCIES[Severity(self.min_severity)]
 
     @property
     def topic_titles(self) -> list[str]:

@@ -112,6 +112,8 @@ def test_channel(*, channel_id: int, by: User, now: datetime) -> Delivery:
     """Put a test into the outbox, past rule and quiet hours. Refused within ten seconds."""
     with transaction.atomic():
         channel = _visible(channel_id, by)
+        if not channel.enabled:
+            raise ChannelInvalid("It is off: switch it on first.")
         lately = Q(tested_at=None) | Q(tested_at__lte=now - TEST_EVERY)
         rows = Channel.objects.filter(lately, pk=channel.pk)
         if not rows.update(tested_at=now, closed_until=None):

@@ -133,6 +133,15 @@ def test_tests_can_not_be_used_to_knock_on_doors() -> None:
         services.test_channel(channel_id=channel.pk, by=person, now=NOW + timedelta(seconds=9))
 
 
+def test_a_channel_that_is_off_is_not_tested() -> None:
+    person = make_person()
+    channel = make_channel(by=person)
+    services.change_channel(channel_id=channel.pk, changes={"enabled": False}, by=person, now=NOW)
+
+    with pytest.raises(ChannelInvalid):
+        services.test_channel(channel_id=channel.pk, by=person, now=NOW)
+
+
 def test_addresses_are_sealed_again_under_a_new_key() -> None:
     channel = make_channel()
     keyring().add_key()

@@ -135,6 +135,24 @@ def test_one_channel_that_fails_holds_up_no_other() -> None:
     assert queries.due_deliveries(NOW, limit=20) == [fine.pk]
 
 
+def test_what_waits_for_a_channel_that_is_off_waits_on() -> None:
+    channel = make_channel()
+    make_delivery(channel)
+    Channel.objects.update(enabled=False)
+
+    assert queries.due_deliveries(NOW, limit=20) == []
+
+
+def test_a_burst_goes_out_one_after_the_other() -> None:
+    channel = make_channel()
+    first, second = make_delivery(channel), make_delivery(channel)
+    run(first, Network())
+
+    assert queries.next_of_channel(first.pk, NOW) == second.pk
+    run(second, Network(Outcome.UNREACHABLE))
+    assert queries.next_of_channel(second.pk, NOW) is None
+
+
 def test_a_channel_serves_one_delivery_at_a_time() -> None:
     channel, network = make_channel(), Network()
     make_delivery(channel, status=S.SENDING, claimed_until=NOW + timedelta(seconds=30))
