@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 from django.conf import settings
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from config import clock
 from marketdata.exchanges import exchange_for
@@ -82,6 +82,10 @@ def _watch_once(jumps: Jumps) -> None:
             services.doubt_clocks(now=clock.now())
             jumps.unheard = False
         tasks.send_hints(services.watch(now=clock.now()))
+    except (OperationalError, InterfaceError) as error:
+        log.warning("watch.database_away", error=str(error))
+        connection.close()
+        services.tick_without_database(now=clock.now())
     except Exception as error:  # a busy database or an absent bus: the next second tries again
         log.warning("watch.failed", error=str(error))
         connection.close()

@@ -67,6 +67,7 @@ class Feed:
             if one.local and isinstance(one, PrintSource)
         ]
         self._at_work = False
+        self._was_given_work = False  # by the last answer about the lease, however old
         self._bus_away = False
 
     @property
@@ -86,7 +87,8 @@ class Feed:
         for prints, source in self._prints:
             threads.append(_Thread(f"prints-{prints.name}"))
             look = partial(self._look_at_prints, prints, source, threads[-1])
-            loops.append(self._loop(prints.name, stop, look))
+            # Features need no database: they go on while nobody can say who has the lease.
+            loops.append(self._loop(prints.name, stop, look, lambda: self._was_given_work))
         tasks = [asyncio.create_task(loop) for loop in loops]
         await stop.wait()
         _, late = await asyncio.wait(tasks, timeout=STOP_S)
@@ -110,6 +112,7 @@ class Feed:
                 mine = clock.mono() - renewed_at < services.LEASE_S
             else:
                 renewed_at = clock.mono() if mine else renewed_at
+                self._was_given_work = mine
             if mine != self._at_work:
                 log.info("feed.at_work" if mine else "feed.stands_by", holder=self.holder)
             self._at_work = mine
@@ -123,12 +126,16 @@ class Feed:
         return services.claim_lease(holder=self.holder, now=now)
 
     async def _loop(
-        self, name: str, stop: asyncio.Event, round_of: Callable[[], Awaitable[float]]
+        self,
+        name: str,
+        stop: asyncio.Event,
+        round_of: Callable[[], Awaitable[float]],
+        at_work: Callable[[], bool] | None = None,
     ) -> None:
         """Round after round; a round gives the seconds to wait, and no error ends the loop."""
         while not stop.is_set():
             pause_s = LOOK_S
-            if self._at_work:
+            if at_work() if at_work else self._at_work:
                 try:
                     pause_s = await round_of()
                 except ExchangeUnavailable as error:

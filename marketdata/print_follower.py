@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, connection
 
 from config import clock
 from marketdata import live_features, queries, services
@@ -61,16 +62,23 @@ class PrintFollower:
         """The symbols that are watched now; new ones begin with the exchange's own candles."""
         if clock.mono() >= self._look_up_at:
             self._look_up_at = clock.mono() + self._look_up_s
-            rows = {row.name: row for row in queries.watched_symbols(self.name)}
-            for gone in {one.pk for one in self._symbols.values()} - {
-                one.pk for one in rows.values()
-            }:
-                self._features.pop(gone, None)
-            self._symbols = rows
+            self._look_up()
         for symbol in self._symbols.values():
             if symbol.pk not in self._features:
                 self._begin(symbol)
         return [one for one in self._symbols.values() if one.pk in self._features]
+
+    def _look_up(self) -> None:
+        """While the database is away the symbols are those that were known."""
+        try:
+            rows = {row.name: row for row in queries.watched_symbols(self.name)}
+        except DatabaseError as error:
+            log.warning("features.database_away", error=str(error))
+            connection.close()
+            return
+        for gone in set(self._features) - {row.pk for row in rows.values()}:
+            del self._features[gone]
+        self._symbols = rows
 
     def poll(self, source: PrintSource) -> None:
         """Ask for what was printed since the last time, and send what follows from it."""

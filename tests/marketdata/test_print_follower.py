@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError, connection
 
 from config import clock
-from marketdata import live_features
+from marketdata import live_features, queries
 from marketdata.exchanges.protocol import Level, OrderBook, TradePrint
 from marketdata.exchanges.simulated import SimulatedExchange
 from marketdata.features import KEPT_BARS
@@ -172,3 +173,26 @@ def test_a_bus_that_is_away_loses_nothing_but_time(
     assert live_features.get_bars(btc.pk) == {}
     assert follower.send(clock.now_ms())
     assert live_features.get_bars(btc.pk)["1m"]
+
+
+def test_features_go_on_while_the_database_is_away(
+    exchange: CountingExchange,
+    btc: Symbol,
+    now: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(name: str) -> object:
+        raise OperationalError("the server closed the connection")
+
+    follower = PrintFollower(exchange, look_up_s=0)
+    follower.poll(exchange)
+    monkeypatch.setattr(queries, "watched_symbols", away)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    now.shift(timedelta(seconds=30))
+
+    follower.poll(exchange)
+
+    state = live_features.get_state(btc.pk)
+    assert state is not None
+    assert state.at_ms == clock.now_ms()
+    assert state.age_s(clock.now_ms()) == 0.0
