@@ -80,6 +80,7 @@ _KINDS = (
     (Topic.RISK, _W, "incident.opened", "Books and exchange differ"),
     (Topic.RISK, _C, "incident.confirmed", "Books and exchange differ: blocked"),
     (Topic.RISK, _C, "incident.reopened", "A difference changed: blocked again"),
+    (Topic.RISK, _I, "incident.cancel_asked", "Cancel of an orphan asked for"),
     (Topic.RISK, _I, "incident.acknowledged", "Difference acknowledged"),
     (Topic.RISK, _I, "incident.resolved", "Difference resolved"),
     (Topic.RISK, _I, "reconciliation.opened", "Opening balances written down"),

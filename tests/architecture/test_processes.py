@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from tests.architecture.sources import ROOT
 
-HEAVY = ("ccxt", "llvmlite", "numba", "pandas", "pandas_ta_classic", "pyarrow", "talib")
+HEAVY = ("apprise", "ccxt", "llvmlite", "numba", "pandas", "pandas_ta_classic", "pyarrow", "talib")
 LOADED = f"""
 import sys
 import config.asgi
