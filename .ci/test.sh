@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The steps of `make test`: $@ is "static", "tests" or both. All steps run; any failure fails.
+# STORES_ONLY=1 leaves out the tests that are the same on every database.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,13 +45,8 @@ static() {
 
 tests() {
   # Five at most: each takes three of a Redis's sixteen databases.
-  step "Tests" python -m pytest -q -rs -n auto --maxprocesses 5 -m "not browser" ${coverage[@]+"${coverage[@]}"}
-  # After the tests, for the machine's sake; how fast it recovers is judged by the long form.
-  if [ "$(uname)" = Linux ]; then
-    local stores=sqlite
-    [ -z "${DATABASE_URL:-}" ] || [ ! -d /usr/lib/postgresql ] || stores=postgres
-    step "Short chaos" python -m benchmarks.chaos --short --recovery-limit 90 --database $stores
-  fi
+  step "Tests" python -m pytest -q -rs -n auto --maxprocesses 5 -m "not browser${STORES_ONLY:+ and not storeless}" \
+    ${coverage[@]+"${coverage[@]}"}
   if chromium >/dev/null; then
     step "Browser tests" python -m pytest -q -m browser
   else

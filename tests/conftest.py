@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,20 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 
 from config import bus
 from trading import audit_triggers, trial_triggers
+
+# Elsewhere a test may depend on the stores without asking for a database.
+STORELESS = {"approvals", "architecture", "console", "docs", "exchange_emulator", "marketdata"}
+STORELESS |= {"strategies", "trading"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what no database can change: CI doesn't repeat it on the second one."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        asked = {"db", "transactional_db", "clean_bus"} & set(getattr(item, "fixturenames", ()))
+        if folder in STORELESS and not asked and not item.get_closest_marker("django_db"):
+            item.add_marker("storeless")
 
 
 @pytest.fixture(scope="session", autouse=True)
