@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.contrib.staticfiles import finders
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -182,12 +183,12 @@ def delivery_retry(request: Request, delivery_id: int) -> HttpResponse:
 
 @require_safe
 @permission_required(access.VIEW, raise_exception=True)
-def push_worker(request: Request) -> FileResponse:
+def push_worker(request: Request) -> HttpResponse:
     """The script that shows pushes. At the root, because it serves what lies below its address."""
     path = finders.find("js/push-worker.js")
     if not isinstance(path, str):
         raise Http404
-    return FileResponse(open(path, "rb"), content_type="text/javascript")
+    return HttpResponse(Path(path).read_bytes(), content_type="text/javascript")
 
 
 def _get(request: Request, channel_id: int) -> Channel:

@@ -215,7 +215,7 @@ def test_the_script_of_pushes_is_at_the_root(viewer: Client) -> None:
     answer = viewer.get("/push-worker.js")
 
     assert answer.headers["Content-Type"] == "text/javascript"
-    assert b"showNotification" in b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert b"showNotification" in answer.content
 
 
 def test_the_page_says_who_is_silent(viewer: Client, settings: Any) -> None:
