@@ -228,7 +228,6 @@ class TestApprove:
         assert "Review" in text_of(admin.get("/live/"))
         assert "Review" not in text_of(operator.get("/live/"))
 
-
     def test_who_may_approve_sees_the_count_on_every_page(
         self, operator: Client, admin: Client, desk: LiveDesk
     ) -> None:

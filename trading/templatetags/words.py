@@ -46,6 +46,7 @@ REASONS: Mapping[str, str] = {
     Denial.CASH_INSUFFICIENT: "not enough free cash",
     Denial.POSITION_INSUFFICIENT: "less is held than would be sold",
     Denial.LIVE_MODE_OFF: "live mode is off",
+    Denial.NEWS_WINDOW: "scheduled news is near",
     Denial.SYMBOL_BLOCKED: "books and exchange differ, see Reconciliation",
     Denial.BOOKS_UNREAD: "the account was not reconciled lately",
     Denial.ACCOUNT_DISABLED: "the account is switched off",
