@@ -44,8 +44,9 @@ static() {
 }
 
 tests() {
-  # Five at most: each takes three of a Redis's sixteen databases.
-  step "Tests" python -m pytest -q -rs -n auto --maxprocesses 5 -m "not browser${STORES_ONLY:+ and not storeless}" \
+  # Two for each core, for many tests wait for processes. Five at most: each takes three of a
+  # Redis's sixteen databases.
+  step "Tests" python -m pytest -q -rs -n "$(($(python -c 'import os; print(os.cpu_count())') * 2))" --maxprocesses 5 -m "not browser${STORES_ONLY:+ and not storeless}" \
     ${coverage[@]+"${coverage[@]}"}
   if chromium >/dev/null; then
     step "Browser tests" python -m pytest -q -m browser
