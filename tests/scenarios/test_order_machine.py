@@ -27,6 +27,7 @@ def test_no_order_is_lost_doubled_or_misjudged_whatever_happens() -> None:
     search(machine, examples=EXAMPLES, start=START)
 
 
+@pytest.mark.storeless
 def test_the_machine_finds_each_mistake_that_order_paths_make() -> None:
     desk = make_desk()
     found = {mutant.name: found_in(mutant.machine(desk=desk)) for mutant in MUTANTS}
