@@ -36,6 +36,7 @@ class Postgres:
         if os.getuid() == 0:
             self._as = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             shutil.chown(self._data, NOBODY)
+            folder.chmod(0o711)  # a temporary one lets nobody else in
         self.port = free_port()
         self.url = f"postgres://countersign@127.0.0.1:{self.port}/countersign"
         options = ["-U", "countersign", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]

@@ -15,7 +15,7 @@ from trading import queries, services
 from trading.models import AuditEvent, Bot, BotDrift, DecisionRecord, Fill, Job
 from trading.services import _drift
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.storeless]  # slow; test_replay has the store
 LATER = NOW + timedelta(minutes=5)
 
 

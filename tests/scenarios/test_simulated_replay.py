@@ -19,7 +19,7 @@ from trading.models import Bot, DecisionRecord, Fill
 from trading.services._books import filters_of, limits_of, terms_of
 from trading.simulation import Run, simulate
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.storeless]  # slow; test_replay has the store
 
 ETHER = DATA / "ETH_USDT-5m-20240228-20240306.csv.gz"
 GUARDED = {"stop_loss": 0.01, "take_profit": 0.02, "trailing": 0.015}
