@@ -13,7 +13,7 @@ from approvals import addresses
 from approvals.addresses import Address
 from approvals.outcomes import Attempted, Outcome, of_status
 from approvals.outgoing.browsers import push
-from approvals.outgoing.guard import Networks, guarded
+from approvals.guard import Networks, guarded
 from approvals.outgoing.message import Message
 from approvals.topics import Severity
 

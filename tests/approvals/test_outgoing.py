@@ -21,7 +21,7 @@ from approvals import addresses, outgoing
 from approvals.outcomes import Attempted, Outcome
 from approvals.outgoing import channels
 from approvals.outgoing.browsers import public_key
-from approvals.outgoing.guard import AddressRefused, guarded, is_public
+from approvals.guard import AddressRefused, guarded, is_public
 from tests.approvals.factories import LOOPBACK, MESSAGE, SLACK_URL, TOKEN
 from tests.approvals.listeners import Listener, http_listener, mail_server
 

@@ -41,11 +41,12 @@ class Guard:
     """What holds inside of one `guarded` block, and whether it had to refuse."""
 
     networks: Networks
+    public: bool = True  # else only what `networks` names
     refused: bool = False
 
     def check(self, address: Any) -> None:
         """Raises AddressRefused."""
-        if not _may_connect(address, self.networks):
+        if not _may_connect(address, self.networks, public=self.public):
             self.refused = True
             raise AddressRefused("This address is private, so nothing is sent to it.")
 
@@ -55,14 +56,14 @@ _installed: list[bool] = []
 
 
 @contextmanager
-def guarded(networks: Networks) -> Iterator[Guard]:
+def guarded(networks: Networks, *, public: bool = True) -> Iterator[Guard]:
     """Connections of this thread are checked until the end of the block."""
     if not _installed:
         sys.addaudithook(_on_event)  # for good: a hook can't be taken back
         _installed.append(True)
     # A proxy of the environment would connect for us, unchecked.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
-    guard = Guard(networks)
+    guard = Guard(networks, public)
     token = _guard.set(guard)
     try:
         yield guard
@@ -90,11 +91,11 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
         guard.check(arguments[1])
 
 
-def _may_connect(address: Any, networks: Networks) -> bool:
+def _may_connect(address: Any, networks: Networks, *, public: bool) -> bool:
     if not isinstance(address, tuple) or not isinstance(address[0], str):
         return False  # a socket file
     if is_public(address[0]):
-        return True
+        return public
     try:
         found = ipaddress.ip_address(address[0])
     except ValueError:
