@@ -293,6 +293,7 @@ def _faults(desk: Desk) -> None:
         services.reconcile_account(account_id=desk.account.pk, now=clock.now())
     print(f"{desk.account.exchange:8} decided {FAULTY}, held back {held}")
     _tell_faults(desk, list(Order.objects.select_related("intent").order_by("pk")[first:]))
+    _cancel_all(desk)  # the next exchange's sweeps shall not ask for these
 
 
 def _tell_faults(desk: Desk, orders: list[Order]) -> None:
