@@ -9,11 +9,13 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from approvals.models import Channel, DeadMansSwitch, Delivery, QuietHours
+from marketdata.models import Symbol
 from trading import access
 from trading.models import Bot, ExchangeAccount, Heartbeat, Order
 
 SILENT_AFTER_S = 15
 WATCHED = ("beat", "feed")
+NAMED = {"circuit", "feed", "process"}  # subjects that carry a name, not a number
 
 
 def channels_of(user: User) -> QuerySet[Channel]:
@@ -83,12 +85,16 @@ def switch() -> DeadMansSwitch | None:
 
 def subject_names(subjects: Iterable[str]) -> dict[str, str]:
     """Audit subjects in people's words: "bot:7" -> its name; unknown ones are left out."""
+    parts = [(subject, *subject.partition(":")[::2]) for subject in subjects]
+    names = {subject: name for subject, kind, name in parts if kind in NAMED}
     ids: dict[str, set[int]] = {}
-    for subject in subjects:
-        kind, _, number = subject.partition(":")
+    for _, kind, number in parts:
         if number.isdigit():
             ids.setdefault(kind, set()).add(int(number))
-    names = {f"bot:{row.pk}": row.name for row in Bot.objects.filter(pk__in=ids.get("bot", ()))}
+    for bot in Bot.objects.filter(pk__in=ids.get("bot", ())):
+        names[f"bot:{bot.pk}"] = bot.name
+    for symbol in Symbol.objects.filter(pk__in=ids.get("symbol", ())):
+        names[f"symbol:{symbol.pk}"] = str(symbol)
     for account in ExchangeAccount.objects.filter(pk__in=ids.get("account", ())):
         names[f"account:{account.pk}"] = account.name
     for channel in Channel.objects.filter(pk__in=ids.get("channel", ())):

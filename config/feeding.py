@@ -82,6 +82,7 @@ def _watch_once(jumps: Jumps) -> None:
             services.doubt_clocks(now=clock.now())
             jumps.unheard = False
         tasks.send_hints(services.watch(now=clock.now()))
+        services.tell_failures_for_beat(now=clock.now())
     except (OperationalError, InterfaceError) as error:
         log.warning("watch.database_away", error=str(error))
         connection.close()

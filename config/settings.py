@@ -278,3 +278,13 @@ CELERY_BEAT_SCHEDULE = {
 
 LOGGING_CONFIG = None
 telemetry.configure_logging(level=ENV.log_level, fmt=ENV.log_format)
+    "tell-failures": {
+        "task": "trading.tasks.tell_failures",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "prune-confirmations": {
+        "task": "trading.tasks.prune_confirmations",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },

@@ -91,6 +91,17 @@ def prune_artifacts(**_: Any) -> None:
 
 
 @shared_task
+def prune_confirmations(**_: Any) -> None:
+    services.prune_confirmations(now=clock.now())
+
+
+@shared_task
+def tell_failures(**_: Any) -> None:
+    """Every five seconds, from beat; the feed does it while beat is silent."""
+    services.tell_failures(now=clock.now())
+
+
+@shared_task
 def measure_drifts(**_: Any) -> None:
     """Every few minutes, from beat."""
     services.measure_drifts(now=clock.now())

@@ -470,3 +470,15 @@ def _incident(desk: LiveDesk) -> None:
         first_seen_at=desk.now - timedelta(minutes=1),
         last_seen_at=desk.now,
     )
+
+
+def test_proofs_that_count_no_longer_are_forgotten(desk: LiveDesk) -> None:
+    for via, minutes in (("token:1", 0), ("token:2", 59)):
+        now = desk.now + timedelta(minutes=minutes)
+        services.confirm_person(user=desk.asker, via=via, now=now)
+
+    dropped = services.prune_confirmations(now=desk.now + timedelta(minutes=60))
+
+    assert dropped == 1
+    assert not Confirmation.objects.filter(via="token:1").exists()
+    assert Confirmation.objects.filter(via="token:2").exists()

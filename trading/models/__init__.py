@@ -16,7 +16,7 @@ from trading.models.reconciliation import (
     Reconciliation,
 )
 from trading.models.simulations import BotDrift, Search, SearchChunk, Simulation, TrialCount
-from trading.models.system import HaltRequest, Heartbeat, SystemState
+from trading.models.system import HaltRequest, Heartbeat, SystemState, Watchpoint
 
 __all__ = [
     "ApiToken",
@@ -50,4 +50,5 @@ __all__ = [
     "SystemState",
     "Trade",
     "TrialCount",
+    "Watchpoint",
 ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
+
+from trading.watching import Standing
 
 
 class SystemState(models.Model):
@@ -63,3 +67,25 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process} {self.at:%H:%M:%S}"
+
+
+class Watchpoint(models.Model):
+    """What people were last told of one thing that may fail; what is well and untold has no row.
+
+    Subjects: "circuit:binance", "feed:binance" (its prices), "symbol:7", "process:beat", and
+    "feed_lease", where `told` is the holder that people know of.
+    """
+
+    TOLD: Final = "FAILED"
+
+    subject = models.CharField(max_length=60, primary_key=True)
+    wrong_since = models.DateTimeField(null=True)
+    well_since = models.DateTimeField(null=True)
+    told = models.CharField(max_length=80, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.told}"
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.wrong_since, self.well_since, self.told == self.TOLD)

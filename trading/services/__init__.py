@@ -33,11 +33,17 @@ from trading.services._bots import (
     update_bot,
 )
 from trading.services._brokers import warm_brokers
-from trading.services._confirm import check_confirmed, confirm_person, confirmed_until
+from trading.services._confirm import (
+    check_confirmed,
+    confirm_person,
+    confirmed_until,
+    prune_confirmations,
+)
 from trading.services._cross_validation import cross_validate_strategy
 from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import retry_dead_letter
 from trading.services._drift import measure_drift, measure_drifts, start_drift
+from trading.services._failures import tell_failures, tell_failures_for_beat
 from trading.services._fills import FillReport, apply_fills
 from trading.services._grants import (
     approve_grant,
@@ -124,6 +130,9 @@ from trading.services._walks import walk_strategy
 
 __all__ = [
     "change_agent",
+    "prune_confirmations",
+    "tell_failures",
+    "tell_failures_for_beat",
     "run_agents",
     "Followed",
     "credentials_of",

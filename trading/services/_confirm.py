@@ -12,6 +12,8 @@ from trading.errors import StepUpRequired
 from trading.models import Confirmation
 from trading.services._audit import record
 
+KEPT = timedelta(hours=1)  # much longer than any of them counts
+
 
 def confirm_person(*, user: User, via: str, now: datetime) -> datetime:
     """The password was right just now; until when that counts."""
@@ -34,6 +36,11 @@ def confirmed_until(*, user: User, via: str, now: datetime) -> datetime | None:
         user=user, via=via, at__gt=now - _counts_for(), at__lte=now
     ).first()
     return row.at + _counts_for() if via and row else None
+
+
+def prune_confirmations(*, now: datetime) -> int:
+    """Forget proofs that count no longer; the audit log keeps that they were given."""
+    return Confirmation.objects.filter(at__lte=now - KEPT).delete()[0]
 
 
 def _counts_for() -> timedelta:

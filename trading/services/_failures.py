@@ -1,0 +1,193 @@
+"""People are told when an exchange, its prices, a process or the feed's place is lost.
+
+Asked each few seconds beside the tick, never by what trades. What is told is an audit event,
+and notifications follow the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from marketdata import services as marketdata_services
+from marketdata.models import Circuit
+from trading import queries, watching
+from trading.models import Bot, Watchpoint
+from trading.services._audit import record
+from trading.services._tick import is_silent
+from trading.watching import News, Standing
+
+CIRCUIT_LASTS = timedelta(seconds=10)  # a first pause is over in two
+SILENCE_LASTS = timedelta(seconds=15)
+TAKEOVER_LASTS = timedelta(seconds=10)
+PROCESSES = ("beat", "feed")
+LEASE = "feed_lease"
+STAND_IN_EVERY_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One thing as it is now, and the two actions that tell of it."""
+
+    subject: str
+    failed: str
+    well: str
+    wrong: bool | None
+    lasts: timedelta
+    reason: str
+
+
+def tell_failures(*, now: datetime) -> list[str]:
+    """Look at everything once; the actions that were recorded. Two at once tell once."""
+    causes = [*_processes(now), *_circuits()]
+    looks = [*causes, *_prices(now, {look.subject for look in causes if look.wrong})]
+    known = {row.subject: row for row in Watchpoint.objects.all()}
+    told = [action for look in looks if (action := _tell(look, known.get(look.subject), now))]
+    gone = known.keys() - {look.subject for look in looks} - {LEASE}
+    if gone:  # nobody waits for it any more: a bot ended, an exchange was taken out
+        Watchpoint.objects.filter(pk__in=gone).delete()
+    return told + _tell_takeover(known.get(LEASE), now)
+
+
+def tell_failures_for_beat(*, now: datetime) -> list[str]:
+    """The feed's part: the same while beat, or who works for it, shows no life."""
+    if now.second % STAND_IN_EVERY_S or not is_silent(process="beat", now=now):
+        return []
+    return tell_failures(now=now)
+
+
+def _processes(now: datetime) -> Iterator[_Look]:
+    for name in PROCESSES:
+        yield _Look(
+            subject=f"process:{name}",
+            failed="process.silent",
+            well="process.alive",
+            wrong=is_silent(process=name, now=now),
+            lasts=SILENCE_LASTS,
+            reason=f"{name} shows no life.",
+        )
+
+
+def _circuits() -> Iterator[_Look]:
+    for row in Circuit.objects.all():
+        yield _Look(
+            subject=f"circuit:{row.exchange}",
+            failed="circuit.opened",
+            well="circuit.closed",
+            wrong=row.state != Circuit.State.CLOSED,
+            lasts=CIRCUIT_LASTS,
+            reason=f"Left alone after {row.failures} failures: {row.last_error}",
+        )
+
+
+def _prices(now: datetime, wrong: Collection[str]) -> Iterator[_Look]:
+    """Each exchange as a whole, then symbols that running bots trade where only they are late."""
+    ages = queries.feed_status(now)
+    traded = _traded()
+    for exchange in sorted({age.symbol.exchange for age in ages}):
+        mine = [age for age in ages if age.symbol.exchange == exchange]
+        explained = "process:feed" in wrong or f"circuit:{exchange}" in wrong
+        silent = all(age.stale for age in mine)
+        whole = None if explained else silent
+        yield _stale(f"feed:{exchange}", whole, [age.age_s for age in mine])
+        for age in mine:
+            if age.symbol.pk in traded:
+                one = None if explained or silent else age.stale
+                yield _stale(f"symbol:{age.symbol.pk}", one, [age.age_s])
+
+
+def _stale(subject: str, wrong: bool | None, ages: list[float | None]) -> _Look:
+    known = [age for age in ages if age is not None]
+    newest = f"the newest is {min(known):.0f} s old" if known else "there never was one"
+    return _Look(
+        subject=subject,
+        failed="feed.stale",
+        well="feed.recovered",
+        wrong=wrong,
+        lasts=timedelta(seconds=settings.ENV.notify_stale_s),
+        reason=f"No new price: {newest}.",
+    )
+
+
+def _traded() -> set[int]:
+    bots = Bot.objects.running().filter(source=Bot.Source.LIVE_FEED)
+    return set(bots.values_list("symbols", flat=True))
+
+
+def _tell(look: _Look, row: Watchpoint | None, now: datetime) -> str:
+    """Keep what was seen, tell what there is to tell; "" for nothing."""
+    before = row.standing if row else Standing()
+    after, news = watching.look(before, wrong=look.wrong, lasts=look.lasts, now=now)
+    if after == before:
+        return ""
+    with transaction.atomic():
+        if not _keep(look.subject, row, after) or news is News.NOTHING:
+            return ""
+        action = look.failed if news is News.FAILED else look.well
+        since = after.wrong_since or before.wrong_since
+        record(
+            action=action,
+            subject=look.subject,
+            by=None,
+            now=now,
+            after={"since": since.isoformat() if since else None},
+            reason=look.reason if news is News.FAILED else _lasted(before, now),
+        )
+    return action
+
+
+def _lasted(before: Standing, now: datetime) -> str:
+    ended = before.well_since or now
+    lasted = ended - before.wrong_since if before.wrong_since else timedelta()
+    return f"It lasted {lasted.total_seconds():.0f} s."
+
+
+def _keep(subject: str, row: Watchpoint | None, after: Standing) -> bool:
+    """False if somebody else has looked meanwhile and keeps the row."""
+    fields = {"wrong_since": after.wrong_since, "well_since": after.well_since}
+    told = Watchpoint.TOLD if after.told else ""
+    if row is None:
+        _, created = Watchpoint.objects.get_or_create(pk=subject, defaults={**fields, "told": told})
+        return created
+    unchanged = Watchpoint.objects.filter(
+        pk=subject, told=row.told, wrong_since=row.wrong_since, well_since=row.well_since
+    )
+    if after == Standing():
+        return unchanged.delete()[0] > 0
+    return unchanged.update(**fields, told=told) > 0
+
+
+def _tell_takeover(row: Watchpoint | None, now: datetime) -> list[str]:
+    """Another process has the feed's lease for good; what it was at first is no news."""
+    holder = marketdata_services.lease_holder() or ""
+    if row is None:
+        if holder:
+            Watchpoint.objects.get_or_create(pk=LEASE, defaults={"told": holder[:80]})
+        return []
+    mine = Watchpoint.objects.filter(pk=LEASE, told=row.told, wrong_since=row.wrong_since)
+    if holder[:80] == row.told or not holder:
+        if row.wrong_since:
+            mine.update(wrong_since=None)
+        return []
+    if row.wrong_since is None or row.wrong_since > now:
+        mine.update(wrong_since=now)
+        return []
+    if now - row.wrong_since < TAKEOVER_LASTS:
+        return []
+    with transaction.atomic():
+        if not mine.update(told=holder[:80], wrong_since=None):
+            return []
+        record(
+            action="feed.taken_over",
+            subject=LEASE,
+            by=None,
+            now=now,
+            before={"holder": row.told},
+            after={"holder": holder},
+            reason=f"The feed's work is done by {holder} now.",
+        )
+    return ["feed.taken_over"]
