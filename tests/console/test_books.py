@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from tests.console.pages import body, command, fragment, is_fragment, text_of
 from tests.trading.factories import (
@@ -15,7 +16,8 @@ from tests.trading.factories import (
     make_symbol,
     run,
 )
-from trading.models import Bot
+from tests.trading.live_desk import make_live_desk
+from trading.models import Bot, Order
 from trading.order_state import OrderStatus
 
 LISTS = ("orders", "fills", "trades", "jobs")
@@ -151,3 +153,19 @@ def test_lists_are_narrowed_to_one_bot(viewer: Client, bot: Bot) -> None:
 
     assert "Carl" in text
     assert "Rosa" not in text
+
+
+def test_real_money_is_marked_on_positions_fills_and_trades(
+    viewer: Client, settings: Settings, clean_bus: None
+) -> None:
+    desk = make_live_desk(settings)
+    make_position(desk.bot, "2", "100")
+    lists = ("positions", "fills", "trades")
+    for name in lists:
+        assert "badge--live" not in body(viewer.get(f"/{name}/"))
+
+    Bot.objects.filter(pk=desk.bot.pk).update(paper_mode=False, account=desk.account)
+    Order.objects.filter(bot=desk.bot).update(account=desk.account)
+
+    for name in lists:
+        assert text_of(fragment(viewer, f"/{name}/", name)).count("Bot Live") == 1

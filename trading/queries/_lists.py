@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from trading.models import AuditEvent, DecisionRecord, Fill, Job, Order, Trade
 
@@ -24,8 +24,10 @@ def fills() -> QuerySet[Fill]:
 
 
 def trades() -> QuerySet[Trade]:
-    """Round trips, newest first."""
-    return Trade.objects.select_related("symbol", "bot").order_by("-opened_at", "-id")
+    """Round trips, newest first; `live` says that real money was in one."""
+    real = Fill.objects.filter(trade=OuterRef("pk"), order__account__isnull=False)
+    rows = Trade.objects.select_related("symbol", "bot").annotate(live=Exists(real))
+    return rows.order_by("-opened_at", "-id")
 
 
 def jobs() -> QuerySet[Job]:

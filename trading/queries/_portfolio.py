@@ -38,6 +38,7 @@ class PositionView:
 
     bot_id: int
     bot_name: str
+    live: bool  # the bot spends real money
     symbol: Symbol
     qty: Decimal
     avg_cost: Decimal
@@ -99,6 +100,7 @@ def _position_view(row: Position, quote: Quote | None, now_ms: int) -> PositionV
     return PositionView(
         bot_id=row.bot_id,
         bot_name=row.bot.name,
+        live=not row.bot.paper_mode,
         symbol=row.symbol,
         qty=row.qty,
         avg_cost=row.avg_cost,
