@@ -83,6 +83,7 @@ from trading.services._reconcile import (
     request_reconciliation,
 )
 from trading.services._resolve import poll_accounts, sweep_orders
+from trading.services._restored import stop_restored
 from trading.services._searches import (
     Aim,
     free_chunks,
@@ -234,6 +235,7 @@ __all__ = [
     "start_search",
     "start_simulation",
     "stop_bot",
+    "stop_restored",
     "stop_scheduler",
     "submit_order",
     "sweep_orders",

@@ -100,6 +100,16 @@ def heads_file() -> Path:
     return Path(settings.STATE_DIR) / "audit" / "heads.jsonl"
 
 
+def begin_heads(*, aside: str) -> dict[str, Any] | None:
+    """Put the exported heads aside under a name of their own; the last one, or None."""
+    path = heads_file()
+    lines = _exported_lines(path)
+    last = next((head for head in map(_head_of, reversed(lines)) if head), None)
+    if lines:
+        path.rename(path.with_name(f"heads-until-{aside}.jsonl"))
+    return {"seq": last[0], "hash": last[1]} if last else None
+
+
 def export_audit(
     *, by: User, now: datetime, events: QuerySet[AuditEvent], filters: Mapping[str, Any]
 ) -> Iterator[AuditEvent]:
