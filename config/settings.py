@@ -269,15 +269,6 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 55},
     },
-    "thin-snapshots": {
-        "task": "trading.tasks.thin_snapshots",
-        "schedule": 600.0,
-        "options": {"expires": 600},
-    },
-}
-
-LOGGING_CONFIG = None
-telemetry.configure_logging(level=ENV.log_level, fmt=ENV.log_format)
     "tell-failures": {
         "task": "trading.tasks.tell_failures",
         "schedule": 5.0,
@@ -288,3 +279,12 @@ telemetry.configure_logging(level=ENV.log_level, fmt=ENV.log_format)
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "thin-snapshots": {
+        "task": "trading.tasks.thin_snapshots",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+}
+
+LOGGING_CONFIG = None
+telemetry.configure_logging(level=ENV.log_level, fmt=ENV.log_format)
