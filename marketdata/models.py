@@ -168,6 +168,41 @@ class FeedGap(models.Model):
         return f"{self.symbol_id} {self.timeframe} {self.from_ms}-{self.to_ms}"
 
 
+class FeedInterruption(models.Model):
+    """A stretch of time in which an exchange's streams did not tell everything."""
+
+    class Cause(models.TextChoices):
+        DISCONNECTED = "DISCONNECTED", "the connection was lost"
+        SILENT = "SILENT", "nothing was said any more"
+        SEQUENCE = "SEQUENCE", "prints are missing among those that came"
+        OVERFLOW = "OVERFLOW", "more came than could be taken in"
+        REFUSED = "REFUSED", "the exchange refused a subscription"
+        STOPPED = "STOPPED", "no feed was at work"
+
+    class Outcome(models.TextChoices):
+        OPEN = "OPEN", "not over yet"
+        WHOLE = "WHOLE", "nothing was missed"
+        FILLED = "FILLED", "every print was made up for"
+        ANEW = "ANEW", "features began anew from candles"
+
+    exchange = models.CharField(max_length=20)
+    cause = models.CharField(max_length=12, choices=Cause)
+    outcome = models.CharField(max_length=6, choices=Outcome, default=Outcome.OPEN)
+    began_at = models.DateTimeField()  # the newest data before it
+    ended_at = models.DateTimeField(null=True)  # the first data after it
+    symbols = models.JSONField(default=list)  # names, as "BTC/USDT"
+    prints_missed = models.PositiveIntegerField(null=True)  # null: not known
+    prints_filled = models.PositiveIntegerField(default=0)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-began_at", "-pk"]
+        indexes = [models.Index(fields=["exchange", "-began_at"], name="interruption_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.exchange} {self.cause} {self.began_at:%Y-%m-%d %H:%M:%S}"
+
+
 class DeadLetter(models.Model):
     """What could not be stored, with the reason, kept until a person deals with it."""
 

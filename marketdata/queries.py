@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
 
-from marketdata import quotes, store
+from marketdata import quotes, store, stream_state, viewing
 from marketdata.errors import IndicatorNotStored, SymbolUnknown, TimeframeUnknown
 from marketdata.exchanges.protocol import CandleRow
-from marketdata.models import FeedGap, IndicatorSpec, Symbol, Ticker
+from marketdata.models import FeedGap, FeedInterruption, IndicatorSpec, Symbol, Ticker
 from marketdata.timeframes import Timeframe
 from marketdata.validation import missing_ranges
 
@@ -89,6 +90,26 @@ def watched_symbols(exchange: str | None = None) -> QuerySet[Symbol]:
     return Symbol.objects.filter(
         watched=True, status=Symbol.Status.TRADING, exchange__in=list(names)
     )
+
+
+def followed_symbols(exchange: str, now: datetime) -> QuerySet[Symbol]:
+    """What the feed follows on `exchange`: watched, or looked at by an open page just now."""
+    return Symbol.objects.filter(
+        Q(watched=True) | Q(pk__in=viewing.viewed_ids(now)),
+        status=Symbol.Status.TRADING,
+        exchange=exchange,
+    )
+
+
+def feed_streams() -> list[stream_state.FeedStream]:
+    """The newest word of the feed about the streams of each of EXCHANGES that has some."""
+    return stream_state.get_streams(settings.ENV.exchanges)
+
+
+def interruptions(exchange: str | None = None) -> QuerySet[FeedInterruption]:
+    """The ledger of what streams did not tell, the newest first."""
+    rows = FeedInterruption.objects.all()
+    return rows.filter(exchange=exchange) if exchange else rows
 
 
 def stored_indicator(spec_id: int) -> IndicatorSpec:
