@@ -22,15 +22,28 @@ from trading import audit_triggers, trial_triggers
 # Elsewhere a test may depend on the stores without asking for a database.
 STORELESS = {"approvals", "architecture", "console", "docs", "exchange_emulator", "marketdata"}
 STORELESS |= {"strategies", "trading"}
+# One database is enough: the page behind each URL meets the other one in tests/access, and what
+# takes long here are sockets and arithmetic over queries that other tests run on both.
+ONE_STORE = (
+    "brokers/",
+    "console/",
+    "scenarios/test_chaos_judge.py",
+    "scenarios/test_live_drift.py",
+    "trading/test_account_feed.py",
+    "trading/test_account_rates.py",
+    "trading/test_simulate_command.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what no database can change: CI doesn't repeat it on the second one."""
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        path = item.path.relative_to(Path(__file__).parent)
         asked = {"db", "transactional_db", "clean_bus"} & set(getattr(item, "fixturenames", ()))
-        if folder in STORELESS and not asked and not item.get_closest_marker("django_db"):
+        free = path.parts[0] in STORELESS and not asked
+        free = free and not item.get_closest_marker("django_db")
+        if free or path.as_posix().startswith(ONE_STORE):
             item.add_marker("storeless")
 
 

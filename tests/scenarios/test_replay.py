@@ -132,6 +132,7 @@ def _check_records(bot: Bot) -> None:
     assert services.verify_audit(now=NOW).ok
 
 
+@pytest.mark.storeless
 @pytest.mark.parametrize("strategy", ["trend_ema", "sma_cross", "rsi_reversion", "buy_and_hold"])
 def test_every_strategy_trades_as_the_plain_loop_says(strategy: str) -> None:
     bot = run(make_replay(strategy=strategy))
@@ -140,6 +141,7 @@ def test_every_strategy_trades_as_the_plain_loop_says(strategy: str) -> None:
     assert fills(bot)
 
 
+@pytest.mark.storeless
 def test_neither_chunks_nor_commits_nor_restarts_change_a_digit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,6 +157,7 @@ def test_neither_chunks_nor_commits_nor_restarts_change_a_digit(
     assert history_hash(bot) == expected
 
 
+@pytest.mark.storeless
 def test_candles_that_come_later_change_nothing_of_before() -> None:
     whole = fills(run(make_replay(**EXITS)))
     symbol, timeframe, replay = imported()
@@ -183,6 +186,7 @@ def make_replay_of_what_is_stored(symbol: Any, timeframe: str, replay: services.
     return bot
 
 
+@pytest.mark.storeless
 def test_real_holes_are_jumped_over() -> None:
     bot = run(make_replay(HOLED, strategy="sma_cross", fast=2, slow=3))
 
