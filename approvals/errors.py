@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.refusals import Conflict, NotFound, Refusal
+from config.refusals import Conflict, NotFound, Refusal, Unavailable
 
 
 class ChannelUnknown(NotFound):
@@ -37,3 +37,50 @@ class DeliveryUnderWay(Conflict):
     """Only what has failed can be sent again."""
 
     code = "DELIVERY_UNDER_WAY"
+
+
+class LlmOff(Conflict):
+    """No language model is set up."""
+
+    code = "LLM_OFF"
+
+
+class LlmPriceUnknown(Conflict):
+    """Nobody said what a token costs."""
+
+    code = "LLM_PRICE_UNKNOWN"
+
+
+class LlmBudgetSpent(Conflict):
+    """The call might cost more than is left."""
+
+    code = "LLM_BUDGET_SPENT"
+
+
+class LlmLeftAlone(Unavailable):
+    """Its circuit is open after failures."""
+
+    code = "LLM_LEFT_ALONE"
+
+
+class LlmFailed(Unavailable):
+    """The model's server gave no list of models."""
+
+    code = "LLM_FAILED"
+
+
+class LlmCallUnknown(NotFound):
+    code = "LLM_CALL_UNKNOWN"
+
+
+class ReviewInvalid(Refusal):
+    code = "REVIEW_INVALID"
+    status = 400
+
+
+class ReviewUnknown(NotFound):
+    code = "REVIEW_UNKNOWN"
+
+
+class SuggestionUnknown(NotFound):
+    code = "SUGGESTION_UNKNOWN"

@@ -159,6 +159,26 @@ class Env(BaseSettings):
     notify_contact: str = Field(default="", pattern=r"^(mailto:\S+@\S+|https://\S+)?$")
     heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
 
+    # Language model: see docs/operating/advisor.md. It only suggests
+    llm_enabled: bool = Field(
+        default=False, validation_alias=AliasChoices("llm_enabled", "llm_enable")
+    )
+    llm_provider: Literal["openai", "anthropic", "gemini", "openrouter", "ollama"] = "openai"
+    llm_model: str = Field(default="", validation_alias=AliasChoices("llm_model", "openai_model"))
+    llm_api_key: str = Field(
+        default="", repr=False, validation_alias=AliasChoices("llm_api_key", "openai_api_key")
+    )
+    llm_base_url: str = Field(default="", pattern=r"^(https?://[^\s/?#@]+(/[^\s?#@]*)?)?$")
+    llm_private_networks: Networks = ()
+    llm_price_in: Decimal | None = Field(default=None, ge=0)
+    llm_price_out: Decimal | None = Field(default=None, ge=0)
+    llm_monthly_budget: Decimal = Field(default=Decimal(20), ge=0)
+    llm_call_budget: Decimal = Field(default=Decimal("0.50"), ge=0)
+    llm_timeout_s: float = Field(default=60, ge=1, le=60)
+    llm_max_tokens: int = Field(default=4_000, ge=100, le=32_000)
+    llm_temperature: float | None = Field(default=None, ge=0, le=2)
+    llm_rounds: int = Field(default=3, ge=1, le=5)
+
     # Datasets: candles of simulations as files; 0 keeps none
     datasets_max_mb: int = Field(default=2_000, ge=0)
 

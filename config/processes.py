@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 WORKER_QUEUES = ("orders", "cycles", "default")
-SIMULATION_QUEUES = ("simulations",)  # apart: a long simulation never delays an order
+# Apart: neither a long simulation nor a slow model ever delays an order. The two share workers,
+# because advice waits for simulations anyhow, and one more process costs 150 MB.
+SIMULATION_QUEUES = ("simulations", "advice")
 NOTIFICATION_QUEUES = ("notifications",)  # apart: a channel that hangs delays nothing else
 NOTIFICATION_CONCURRENCY = 2  # one that hangs leaves the other to the rest of the channels
 HEALTH_PATH = "/health/live"

@@ -17,6 +17,8 @@ ARTIFACTS_DIR = state.directory(STATE_DIR / "artifacts")
 
 SECRET_KEY = ENV.secret_key or state.generated_secret(STATE_DIR, "secret_key")
 AUDIT_KEY = ENV.audit_key or state.generated_secret(STATE_DIR, "audit_key")
+# Who reads strong findings for the agent `llm_analyst`: a callable without arguments.
+ANALYST = "approvals.services.make_analyst" if ENV.llm_enabled else ""
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENV.trusted_origins)
@@ -234,6 +236,9 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.run_search": {"queue": "simulations"},
     "trading.tasks.measure_drifts": {"queue": "simulations"},
     "trading.tasks.prune_artifacts": {"queue": "simulations"},
+    "approvals.tasks.advise": {"queue": "advice"},
+    "approvals.tasks.measure_shadows": {"queue": "advice"},
+    "strategies.tasks.run_analyst": {"queue": "advice"},
     "approvals.tasks.notify": {"queue": "notifications"},
     "approvals.tasks.deliver": {"queue": "notifications"},
     "approvals.tasks.beat_outside": {"queue": "notifications"},

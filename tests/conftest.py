@@ -16,6 +16,7 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
+from approvals import call_triggers
 from config import bus
 from trading import audit_triggers, trial_triggers
 
@@ -80,11 +81,12 @@ def flush_past_the_triggers() -> Iterator[None]:
     real = BaseDatabaseOperations.execute_sql_flush
 
     def flush(self: BaseDatabaseOperations, sql_list: Any) -> None:
-        for table in (audit_triggers.TABLE, trial_triggers.TABLE):
-            _drop_triggers(self.connection, table)
+        guarded = (audit_triggers, trial_triggers, call_triggers)
+        for triggers in guarded:
+            _drop_triggers(self.connection, triggers.TABLE)
         real(self, sql_list)
-        audit_triggers.lay(self.connection)
-        trial_triggers.lay(self.connection)
+        for triggers in guarded:
+            triggers.lay(self.connection)
 
     patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
     yield

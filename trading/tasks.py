@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from config import clock, telemetry
 from marketdata.tasks import refresh_stale_indicators
-from strategies.tasks import detect_signals, run_agent
+from strategies.tasks import ANALYST, detect_signals, run_agent, run_analyst
 from trading import services
 
 # A simulation that takes longer is ended and says so.
@@ -20,7 +20,7 @@ LONGEST_S = 900
 WATCH_S = 50  # before the next one comes, though several exchanges don't answer
 RECONCILE_S = 45  # less than its lease lasts
 CHUNK_S = 100  # less than its claim of a chunk lasts
-SIMULATIONS = {"simulations"}
+SIMULATIONS = {"simulations", "advice"}
 LOW_PRIORITY = 10
 # What looks after money is still wanted when workers are behind: a repeat finds nothing to do.
 BACKLOG_S = 30
@@ -132,7 +132,10 @@ def send_hints(hints: services.Hints) -> None:
 
 def _send_looks(hints: services.Hints) -> None:
     for name in hints.agents:
-        run_agent.apply_async(kwargs={"name": name}, expires=30)
+        if name == ANALYST:
+            run_analyst.apply_async(expires=30)
+        else:
+            run_agent.apply_async(kwargs={"name": name}, expires=30)
     for symbol_id, timeframe in hints.series:
         kwargs = {"symbol_id": symbol_id, "timeframe": timeframe}
         detect_signals.apply_async(kwargs=kwargs, expires=10)
@@ -154,7 +157,7 @@ def _bind_correlation_id(task: Any = None, **_: Any) -> None:
 def _get_ready(**_: Any) -> None:
     """Beside the first task, not before it: the pool gives up on a child that is not up in 4 s."""
     queues = set(current_app.amqp.queues.consume_from)
-    if queues == SIMULATIONS:
+    if "simulations" in queues and queues <= SIMULATIONS:
         os.nice(LOW_PRIORITY)
         threading.Thread(target=_warm_kernel, name="warm", daemon=True).start()
     elif "orders" in queues:

@@ -1,5 +1,6 @@
 """The nouns of this room, one file per subject."""
 
+from approvals.models.calls import LlmCall, LlmCircuit, LlmMonth, LlmReservation
 from approvals.models.notifications import (
     Attempt,
     Channel,
@@ -9,8 +10,17 @@ from approvals.models.notifications import (
     Notification,
     QuietHours,
 )
+from approvals.models.suggestions import Review, Shadow, Source, Suggestion
 
 __all__ = [
+    "LlmCall",
+    "LlmCircuit",
+    "LlmMonth",
+    "LlmReservation",
+    "Review",
+    "Shadow",
+    "Source",
+    "Suggestion",
     "Attempt",
     "Channel",
     "DeadMansSwitch",

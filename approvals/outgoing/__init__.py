@@ -1,7 +1,7 @@
 """The one door through which notifications leave. Only a worker opens it: it loads slowly."""
 
-from approvals.outgoing.channels import send
 from approvals.guard import AddressRefused, Networks, guarded
+from approvals.outgoing.channels import send
 from approvals.outgoing.heartbeat import ping
 from approvals.outgoing.message import Message
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 from approvals import addresses
 from approvals.addresses import Address
+from approvals.guard import Networks, guarded
 from approvals.outcomes import Attempted, Outcome, of_status
 from approvals.outgoing.browsers import push
-from approvals.guard import Networks, guarded
 from approvals.outgoing.message import Message
 from approvals.topics import Severity
 

@@ -1,5 +1,7 @@
 """Every write of this room, a verb each."""
 
+from approvals.services._analyst import list_models, make_analyst, test_model
+from approvals.services._calls import answer_of, ask_model, call_digest, prompt_of
 from approvals.services._channels import (
     add_channel,
     change_channel,
@@ -15,6 +17,14 @@ from approvals.services._ledger import prune_notifications, retry_delivery
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
 
 __all__ = [
+    # Language models
+    "answer_of",
+    "ask_model",
+    "call_digest",
+    "list_models",
+    "make_analyst",
+    "prompt_of",
+    "test_model",
     # Channels
     "add_channel",
     "change_channel",

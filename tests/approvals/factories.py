@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
 
@@ -18,6 +19,7 @@ from trading import access
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)
 SLACK_URL = "https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/abcdefghijklmnopqrstuvwx"
+MODEL_KEY = "sk-canary-0123456789abcdef"
 TOKEN = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 MESSAGE = Message("Order rejected", "too small", "orders", 20, NOW, "7")
 
@@ -64,3 +66,20 @@ def make_delivery(channel: Channel, *, now: datetime = NOW, **given: Any) -> Del
     )
     fields = {"due_at": now, "created_at": now, **given}
     return Delivery.objects.create(notification=notification, channel=channel, **fields)
+
+
+def with_model(settings: Any, server: Any, provider: str = "openai", **given: Any) -> None:
+    """Settings that lead to a loopback model server: one dollar for a million tokens."""
+    fields = {
+        "llm_enabled": True,
+        "llm_provider": provider,
+        "llm_model": "acme-1",
+        "llm_api_key": MODEL_KEY,
+        "llm_base_url": server.base(provider),
+        "llm_private_networks": LOOPBACK,
+        "llm_price_in": Decimal(1),
+        "llm_price_out": Decimal(2),
+        "llm_timeout_s": 5.0,
+        **given,
+    }
+    settings.ENV = settings.ENV.model_copy(update=fields)

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from approvals import addresses, outgoing
+from approvals.guard import AddressRefused, guarded, is_public
 from approvals.outcomes import Attempted, Outcome
 from approvals.outgoing import channels
 from approvals.outgoing.browsers import public_key
-from approvals.guard import AddressRefused, guarded, is_public
 from tests.approvals.factories import LOOPBACK, MESSAGE, SLACK_URL, TOKEN
 from tests.approvals.listeners import Listener, http_listener, mail_server
 

@@ -167,7 +167,9 @@ def _actor(by: User | AnonymousUser | str | None) -> tuple[str, str]:
     if by is None:
         return "system", AuditEvent.ActorKind.SYSTEM
     if isinstance(by, str):
-        return by, AuditEvent.ActorKind.SYSTEM
+        # "ai:openai" is a model: it suggested something, and decided nothing.
+        is_model = by.partition(":")[0] == AuditEvent.ActorKind.AI
+        return by, AuditEvent.ActorKind.AI if is_model else AuditEvent.ActorKind.SYSTEM
     return by.get_username() or "anonymous", AuditEvent.ActorKind.HUMAN
 
 
