@@ -134,7 +134,7 @@ def _simulation(symbol: Symbol, version: StrategyVersion, bars: int) -> Simulati
 
 def _stage(row: Simulation) -> Any:
     from strategies import queries, registry
-    from trading.services._stretches import stage_of
+    from trading.services.research._stretches import stage_of
 
     params = queries.params_of(row.version)
     strategy = registry.get(row.version.strategy.name)

@@ -29,7 +29,7 @@ from trading.models import (
     Position,
     ReconcileRun,
 )
-from trading.services._reconcile import ledger_of
+from trading.services.reconciliation._reconcile import ledger_of
 
 ACTIONS = (
     "order.claimed",

@@ -31,7 +31,7 @@ from strategies.models import StrategyVersion
 from trading import services, tear_sheet
 from trading.errors import GatesClosed
 from trading.models import Bot, ExchangeAccount, Job, Simulation
-from trading.services._simulations import thresholds
+from trading.services.research._simulations import thresholds
 from trading.simulation.certificate import engine_hash
 
 TIMEFRAME = "1m"

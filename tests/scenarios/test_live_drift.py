@@ -25,8 +25,8 @@ from tests.trading.factories import NOW as MIDNIGHT
 from tests.trading.test_run_bot_live import CLOSE, cycle, live
 from trading import services
 from trading.models import Bot, BotDrift, Fill, Position
-from trading.services import _drift
 from trading.services._bots import halt_bots
+from trading.services.research import _drift
 from trading.simulation import run as simulate_run
 
 pytestmark = pytest.mark.django_db

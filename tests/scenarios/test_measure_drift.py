@@ -13,7 +13,7 @@ from tests.scenarios.replays import NOW, WILD, make_replay, run
 from tests.scenarios.test_simulated_replay import CASES, replayed
 from trading import queries, services
 from trading.models import AuditEvent, Bot, BotDrift, DecisionRecord, Fill, Job
-from trading.services import _drift
+from trading.services.research import _drift
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storeless]  # slow; test_replay has the store
 LATER = NOW + timedelta(minutes=5)

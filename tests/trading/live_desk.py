@@ -27,7 +27,7 @@ from trading.models import (
     Simulation,
     Trade,
 )
-from trading.services._simulations import thresholds
+from trading.services.research._simulations import thresholds
 from trading.simulation.certificate import engine_hash
 
 VIA = "session:test"

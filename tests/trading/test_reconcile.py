@@ -41,8 +41,8 @@ from trading.models import (
 )
 from trading.order_state import OrderStatus as S
 from trading.reconciliation import Difference
-from trading.services import _reconcile_look
-from trading.services._reconcile import LEASE, _lease, due_accounts, ledger_of
+from trading.services.reconciliation import _look
+from trading.services.reconciliation._reconcile import LEASE, _lease, due_accounts, ledger_of
 
 __all__ = ["desk"]
 
@@ -240,14 +240,14 @@ class TestFills:
     ) -> None:
         reconcile(desk, 0)
         order = desk.submit(desk.order())
-        real = _reconcile_look._orders_that_differ
+        real = _look._orders_that_differ
 
         def overtaken(*args: Any) -> list[Difference]:
             desk.emulator.fill(order.client_order_id)
             desk.sweep(30)
             return real(*args)
 
-        monkeypatch.setattr(_reconcile_look, "_orders_that_differ", overtaken)
+        monkeypatch.setattr(_look, "_orders_that_differ", overtaken)
 
         assert reconciled(desk, 30) == [Outcome.CLEAN]
         assert now_at(order).status == S.FILLED

@@ -20,8 +20,8 @@ from trading.errors import SearchInvalid, SearchUnfinished
 from trading.models import AuditEvent, Job, Search, SearchChunk
 from trading.optimiser.space import SpaceInvalid, space_of
 from trading.optimiser.top import best_of
-from trading.services import _searches, _walks
-from trading.services._trials import trials_of
+from trading.services.research import _searches, _walks
+from trading.services.research._trials import trials_of
 
 pytestmark = pytest.mark.django_db
 

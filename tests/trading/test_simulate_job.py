@@ -22,8 +22,9 @@ from trading import artifacts, queries, services, tasks, tear_sheet
 from trading.errors import KnobsInvalid, SimulationInvalid, SimulationUnfinished, SimulationUnknown
 from trading.evidence.assess import assess
 from trading.models import AuditEvent, Job, Simulation, TrialCount
-from trading.services import _jobs, _simulations
-from trading.services._trials import count_trials, trials_of
+from trading.services import _jobs
+from trading.services.research import _simulations
+from trading.services.research._trials import count_trials, trials_of
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,6 @@ from trading.services._accounts import (
     update_account,
 )
 from trading.services._agents import change_agent, run_agents
-from trading.services._artifacts import prune_artifacts
 from trading.services._audit import (
     AuditVerdict,
     export_audit,
@@ -39,10 +38,8 @@ from trading.services._confirm import (
     confirmed_until,
     prune_confirmations,
 )
-from trading.services._cross_validation import cross_validate_strategy
 from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import retry_dead_letter
-from trading.services._drift import measure_drift, measure_drifts, start_drift
 from trading.services._failures import tell_failures, tell_failures_for_beat
 from trading.services._fills import FillReport, apply_fills
 from trading.services._grants import (
@@ -53,8 +50,6 @@ from trading.services._grants import (
     get_grant,
     revoke_grant,
 )
-from trading.services._incident_orders import cancel_incident_order
-from trading.services._incidents import acknowledge_incident
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill
 from trading.services._live_gate import Caps, checklist
@@ -76,29 +71,8 @@ from trading.services._people import (
     sync_roles,
     use_token,
 )
-from trading.services._reachability import reconcile_soon
-from trading.services._reconcile import (
-    reconcile_account,
-    reconcile_due,
-    request_reconciliation,
-)
 from trading.services._resolve import poll_accounts, sweep_orders
 from trading.services._restored import stop_restored
-from trading.services._searches import (
-    Aim,
-    free_chunks,
-    propose_candidate,
-    resume_search,
-    run_search,
-    start_search,
-)
-from trading.services._simulate import search_strategy, simulate_strategy
-from trading.services._simulations import (
-    Plan,
-    make_report,
-    reproduce_simulation,
-    start_simulation,
-)
 from trading.services._snapshots import thin_snapshots
 from trading.services._streams import (
     Followed,
@@ -127,13 +101,39 @@ from trading.services._tick import (
     watch,
 )
 from trading.services._versions import create_version
-from trading.services._walks import walk_strategy
+from trading.services.reconciliation._incident_orders import cancel_incident_order
+from trading.services.reconciliation._incidents import acknowledge_incident
+from trading.services.reconciliation._reachability import reconcile_soon
+from trading.services.reconciliation._reconcile import (
+    reconcile_account,
+    reconcile_due,
+    request_reconciliation,
+)
+from trading.services.research._artifacts import prune_artifacts
+from trading.services.research._cross_validation import cross_validate_strategy
+from trading.services.research._drift import measure_drift, measure_drifts, start_drift
+from trading.services.research._searches import (
+    Aim,
+    free_chunks,
+    propose_candidate,
+    resume_search,
+    run_search,
+    start_search,
+)
+from trading.services.research._simulate import search_strategy, simulate_strategy
+from trading.services.research._simulations import (
+    Plan,
+    make_report,
+    reproduce_simulation,
+    start_simulation,
+)
+from trading.services.research._walks import walk_strategy
 
 __all__ = [
-    "change_agent",
     "prune_confirmations",
     "tell_failures",
     "tell_failures_for_beat",
+    "change_agent",
     "run_agents",
     "Followed",
     "credentials_of",

@@ -25,8 +25,8 @@ from trading.models import Bot, Job, Simulation
 from trading.services._audit import record
 from trading.services._books import Lane
 from trading.services._bots import stop_bot
-from trading.services._drift import DRIFT, measure_drift
-from trading.services._simulations import SIMULATION, run_simulation
+from trading.services.research._drift import DRIFT, measure_drift
+from trading.services.research._simulations import SIMULATION, run_simulation
 
 Status = Job.Status
 OPEN = (Status.QUEUED, Status.RUNNING)

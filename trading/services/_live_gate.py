@@ -29,7 +29,7 @@ from trading.order_state import UNRESOLVED
 from trading.queries import Gate, readiness
 from trading.queries._live import check_reasons, clock_reasons, withdrawal_reasons
 from trading.queries._readiness import LIVE_GRANTS, PROTECTED
-from trading.services._simulations import thresholds
+from trading.services.research._simulations import thresholds
 from trading.simulation.certificate import engine_hash
 
 # What changes what a bot is: its record on paper begins again with each of them.

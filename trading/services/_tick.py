@@ -17,9 +17,9 @@ from trading.services import _jobs
 from trading.services._audit import export_head
 from trading.services._live_watch import live_watch_due
 from trading.services._protection import watch_protection
-from trading.services._reconcile import due_accounts
 from trading.services._resolve import orders_left
 from trading.services._system import beat_heart, finish_emergency_stop
+from trading.services.reconciliation._reconcile import due_accounts
 
 HEAD_EVERY_MIN = 5
 HEAD_WITHIN_S = 5  # a beat that misses a second or two still exports the head

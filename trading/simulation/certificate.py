@@ -23,7 +23,7 @@ _SOURCES = (
     "trading/metrics",
     "trading/reasons.py",
     "trading/risk.py",
-    "trading/services/_stretches.py",
+    "trading/services/research/_stretches.py",
     "trading/simulation",
     "trading/tear_sheet.py",
 )

@@ -25,9 +25,9 @@ from trading.optimiser import tpe
 from trading.optimiser.space import Space, space_of
 from trading.optimiser.tpe import Tried
 from trading.services._knobs import checked_knobs
-from trading.services._soundness import refuse_unsound
-from trading.services._stretches import Stage, stage_of
-from trading.services._trials import count_trials
+from trading.services.research._soundness import refuse_unsound
+from trading.services.research._stretches import Stage, stage_of
+from trading.services.research._trials import count_trials
 from trading.simulation import measure_run
 
 ROUND = 16

@@ -32,8 +32,8 @@ from trading.reconciliation import (
     text,
 )
 from trading.services._orders import WITH, move
-from trading.services._reconcile_fills import CANT_BE_BOOKED, Read, read_fills
 from trading.services._resolve import differs, fills_of, look_up, settle_report, told_fills
+from trading.services.reconciliation._fills import CANT_BE_BOOKED, Read, read_fills
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from strategies import queries as strategy_queries
 from strategies.errors import VersionUnknown
 from strategies.models import StrategyVersion
 from trading.models import Job, Search, Simulation
-from trading.services._searches import Aim, start_search
-from trading.services._simulations import Plan, start_simulation
 from trading.services._versions import create_version
+from trading.services.research._searches import Aim, start_search
+from trading.services.research._simulations import Plan, start_simulation
 
 _AIMED = ("method", "space", "objective", "trials")
 _PLANNED = ("from_ms", "to_ms", "knobs", "starting_cash", "fill_at", "oos_share", "seed")

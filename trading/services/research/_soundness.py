@@ -5,7 +5,7 @@ from __future__ import annotations
 from strategies.protocol import Params
 from trading.errors import SearchInvalid
 from trading.evidence.soundness import unsound
-from trading.services._stretches import Stage
+from trading.services.research._stretches import Stage
 
 
 def refuse_unsound(stage: Stage, *params: Params) -> None:

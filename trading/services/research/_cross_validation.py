@@ -13,8 +13,8 @@ from trading.errors import SimulationInvalid
 from trading.evidence.cross_validation import CrossValidation, cross_validate
 from trading.models import Simulation
 from trading.services._knobs import checked_knobs
-from trading.services._soundness import refuse_unsound
-from trading.services._stretches import stage_of
+from trading.services.research._soundness import refuse_unsound
+from trading.services.research._stretches import stage_of
 
 
 def cross_validate_strategy(

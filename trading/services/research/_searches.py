@@ -33,11 +33,11 @@ from trading.optimiser.space import Space, SpaceInvalid, space_of
 from trading.optimiser.top import Result, best_of
 from trading.services._audit import record
 from trading.services._knobs import checked_knobs
-from trading.services._simulations import Plan, start_simulation
-from trading.services._soundness import refuse_unsound
-from trading.services._stretches import stage_of
-from trading.services._trials import count_trials
 from trading.services._versions import create_version
+from trading.services.research._simulations import Plan, start_simulation
+from trading.services.research._soundness import refuse_unsound
+from trading.services.research._stretches import stage_of
+from trading.services.research._trials import count_trials
 from trading.simulation import Run, measure_run, score_run, sweep
 
 SEARCH = "search.run"

@@ -30,8 +30,8 @@ from trading.models import Job, Simulation
 from trading.queries import _simulations as simulation_queries
 from trading.services._audit import record
 from trading.services._knobs import checked_knobs
-from trading.services._stretches import Stage, stage_of
-from trading.services._trials import count_trials, merged, trials_of
+from trading.services.research._stretches import Stage, stage_of
+from trading.services.research._trials import count_trials, merged, trials_of
 from trading.simulation import FillAt
 from trading.simulation.certificate import differences, engine_hash
 

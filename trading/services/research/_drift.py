@@ -27,8 +27,8 @@ from trading.queries import drift_of, since_funded
 from trading.services._audit import record
 from trading.services._books import filters_of, limits_of, terms_of
 from trading.services._bots import get_bot
-from trading.services._drift_notes import notes_of
-from trading.services._drift_sides import Stretch, bot_side, shadow_side
+from trading.services.research._drift_notes import notes_of
+from trading.services.research._drift_sides import Stretch, bot_side, shadow_side
 from trading.simulation import Lane, Rules, lane_of, run
 
 DRIFT = "drift.measure"

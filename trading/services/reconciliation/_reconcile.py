@@ -39,9 +39,9 @@ from trading.reconciliation import (
 )
 from trading.services._audit import record
 from trading.services._brokers import BrokerOf, broker_of
-from trading.services._incidents import note_differences
-from trading.services._reconcile_fills import move_cursors
-from trading.services._reconcile_look import Seen, foreign_of, look_at
+from trading.services.reconciliation._fills import move_cursors
+from trading.services.reconciliation._incidents import note_differences
+from trading.services.reconciliation._look import Seen, foreign_of, look_at
 
 log = structlog.get_logger(__name__)
 

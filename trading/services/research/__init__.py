@@ -1,0 +1,1 @@
+"""Simulations, searches, validations and drift: what a strategy would have done."""
