@@ -33,7 +33,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "",
         (
             Place("trading:home", "Home", "home", "h"),
-            Place("marketdata:symbols", "Markets", "markets", "m"),
+            Place("trading:symbols", "Markets", "markets", "m"),
             Place("trading:bots", "Bots", "bot", "b"),
             Place("strategies:strategies", "Strategies", "strategy", "s"),
             Place("trading:simulations", "Simulations", "simulation", "i"),
@@ -72,13 +72,13 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("trading:jobs", "Jobs", "jobs", "j"),
             Place("trading:controls", "Controls", "controls", "c"),
             Place("trading:audit", "Audit", "audit", "a"),
-            Place("approvals:channels", "Notifications", "bell", "n"),
+            Place("approvals:channels", "Notifications", "bell", "y"),
             Place("trading:tokens", "Tokens", "key", "k"),
             Place("api:docs", "API", "open", "d"),
         ),
     ),
 )
-ON_A_PHONE = ("trading:home", "marketdata:symbols", "trading:bots", "trading:orders")
+ON_A_PHONE = ("trading:home", "trading:symbols", "trading:bots", "trading:orders")
 
 
 @dataclass(frozen=True, slots=True)

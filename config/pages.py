@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
@@ -48,10 +49,20 @@ def page(
     return response
 
 
-def done(request: Request, message: str, *, to: str, level: str = "success") -> HttpResponse:
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The command that takes one back: where it is posted to, and with which fields."""
+
+    url: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def done(
+    request: Request, message: str, *, to: str, level: str = "success", undo: Undo | None = None
+) -> HttpResponse:
     """After a command: htmx shows a notice and the page reads itself again; else a redirect."""
     if request.htmx:
-        context = {"level": level, "detail": message}
+        context = {"level": level, "detail": message, "undo": undo}
         response = render(request, "components/notice.html", context)
         response["HX-Retarget"] = "#notices"
         response["HX-Reswap"] = "innerHTML"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from django import forms
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from marketdata import queries, quotes, store
+from marketdata import queries, store
 from marketdata.indicators import DEFAULT_SPECS, Spec
 from marketdata.models import FeedGap, Symbol
 from marketdata.quotes import Quote
 from marketdata.timeframes import Timeframe
 
-SPARK_TIMEFRAME, SPARK_CANDLES = Timeframe.M15, 96
 CHOSEN = ("sma", "ema", "rsi")
 
 
@@ -60,7 +57,6 @@ class SymbolRow:
     quote: Quote | None
     age_s: float | None
     stale: bool
-    spark: Sequence[float] = ()
 
     @property
     def spread_bps(self) -> float | None:
@@ -89,37 +85,11 @@ class SeriesState:
     open_gaps: int
 
 
-_KEYS: dict[str, Callable[[SymbolRow], Any]] = {
-    "price": lambda row: row.quote.last if row.quote else None,
-    "change": lambda row: row.quote.change_24h if row.quote else None,
-    "volume": lambda row: row.turnover,
-    "age": lambda row: row.age_s,
-}
-
-
-def symbol_rows(filter: SymbolFilter, sort: str, now_ms: int) -> list[SymbolRow]:
-    """The filtered symbols with their quotes; `sort` is a key, "-" before it turns it round."""
-    symbols = list(filter.narrow(Symbol.objects.all()))
-    live = quotes.get_quotes(symbol.pk for symbol in symbols)
-    rows = [symbol_row(symbol, live.get(symbol.pk), now_ms) for symbol in symbols]
-    key = _KEYS.get(sort.removeprefix("-"))
-    if key is None:
-        return rows[::-1] if sort == "-name" else rows
-    known = [row for row in rows if key(row) is not None]
-    unknown = [row for row in rows if key(row) is None]
-    return sorted(known, key=key, reverse=sort.startswith("-")) + unknown
-
-
 def symbol_row(symbol: Symbol, quote: Quote | None, now_ms: int) -> SymbolRow:
     """One symbol without its line."""
     age_s = None if quote is None else quote.age_s(now_ms)
     stale = age_s is None or age_s > settings.ENV.ticker_stale_s
     return SymbolRow(symbol, quote, age_s, stale)
-
-
-def with_sparks(rows: Sequence[SymbolRow]) -> list[SymbolRow]:
-    """The rows with a day of closing prices each: one query per row, so for one page only."""
-    return [replace(row, spark=_closes(row.symbol)) for row in rows]
 
 
 def series_states(symbol: Symbol, now_ms: int) -> list[SeriesState]:
@@ -154,8 +124,3 @@ def _series_state(
         behind=0 if latest is None else max(0, (newest - latest) // timeframe.ms),
         open_gaps=gaps.count(timeframe),
     )
-
-
-def _closes(symbol: Symbol) -> list[float]:
-    rows = store.candle_rows(symbol.pk, SPARK_TIMEFRAME, limit=SPARK_CANDLES)
-    return [row[4] for row in rows]

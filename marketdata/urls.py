@@ -9,7 +9,6 @@ from marketdata import views
 app_name = "marketdata"
 
 urlpatterns = [
-    path("markets/", views.symbols, name="symbols"),
     path("markets/dead-letters/", views.dead_letters, name="dead-letters"),
     path("markets/<slug:exchange>/<str:name>/", views.symbol, name="symbol"),
     path("markets/<slug:exchange>/<str:name>/watch/", views.symbol_watch, name="symbol-watch"),

@@ -1,4 +1,4 @@
-"""Pages of market data: the watchlist, one symbol with its chart, what could not be stored."""
+"""Pages of market data: one symbol with its chart, what could not be stored."""
 
 from __future__ import annotations
 
@@ -12,39 +12,21 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from config import clock
-from config.pages import Request, done, page, pages_of, whole_number
+from config.pages import Request, Undo, done, page, pages_of, whole_number
 from config.rendering import json_response, to_json
 from marketdata import access, queries, quotes, services, store
 from marketdata.charts import chart_indicators, decimals
 from marketdata.indicators import lines
 from marketdata.models import DeadLetter, IndicatorSpec
 from marketdata.symbol_pages import (
-    SymbolFilter,
     default_indicators,
     first_timeframe,
     series_states,
     symbol_row,
-    symbol_rows,
-    with_sparks,
 )
 from marketdata.timeframes import Timeframe
 
 MOST_CANDLES = 5000
-
-
-@require_safe
-@permission_required(access.VIEW, raise_exception=True)
-def symbols(request: Request) -> HttpResponse:
-    filter = SymbolFilter(request.GET)
-    rows = pages_of(request, symbol_rows(filter, request.GET.get("sort", ""), clock.now_ms()))
-    context = {
-        "filter": filter,
-        "page": rows,
-        "rows": cache(partial(with_sparks, list(rows))),
-        "sort": request.GET.get("sort", "name"),
-        "letters": DeadLetter.objects.filter(status=DeadLetter.Status.OPEN).count(),
-    }
-    return page(request, "marketdata/symbols/list.html", context, parts=("symbols",))
 
 
 @require_safe
@@ -77,7 +59,8 @@ def symbol_watch(request: Request, exchange: str, name: str) -> HttpResponse:
     off = "off" in request.POST
     (services.unwatch_symbol if off else services.watch_symbol)(symbol=found)
     words = f"{found.name} is no longer followed." if off else f"The feed follows {found.name}."
-    return done(request, words, to=reverse("marketdata:symbols"))
+    undo = Undo(request.path, {} if off else {"off": "1"})
+    return done(request, words, to=reverse("trading:symbols"), undo=undo)
 
 
 @require_safe

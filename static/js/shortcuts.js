@@ -1,4 +1,4 @@
-// Keys: g and a letter goes somewhere, / to the filter, ? lists them all.
+// Keys: g and a letter goes somewhere, j and k through a list, / to the filter, ? lists them all.
 
 const GO_WITHIN_MS = 1200;
 let goUntil = 0;
@@ -15,6 +15,8 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "g") {
     goUntil = performance.now() + GO_WITHIN_MS;
     return;
+  } else if (event.key === "j" || event.key === "k") {
+    step(event);
   } else if (event.key === "/") {
     focusFilter(event);
   } else if (event.key === "?") {
@@ -27,6 +29,16 @@ function go(key) {
   const link = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
   link?.click();
   return Boolean(link);
+}
+
+// Enter opens the row that has the focus, because what is focused is its link.
+function step(event) {
+  const rows = [...document.querySelectorAll("[data-rows] [data-row]")];
+  if (!rows.length) return;
+  event.preventDefault();
+  const at = rows.findIndex((row) => row.closest("tr").contains(document.activeElement));
+  const next = event.key === "j" ? at + 1 : at < 0 ? rows.length - 1 : at - 1;
+  rows[Math.min(Math.max(next, 0), rows.length - 1)].focus({ focusVisible: true });
 }
 
 function focusFilter(event) {

@@ -35,7 +35,7 @@ def make_quoted(name: str, last: float, *, change: float = 0.0, volume: float = 
 
 
 def _names(response: Any) -> list[str]:
-    return [row.symbol.name for row in response.context["rows"]()]
+    return [row.symbol.name for row in response.context["page"]]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_followed_symbols_are_listed_with_price_change_and_spread(
 ) -> None:
     text = text_of(viewer.get("/markets/"))
 
-    assert "BTC/USDT simulated 60,000.00 USDT +1.00 % 59,999.50 60,000.50 0.2" in text
+    assert "BTC/USDT simulated 60,000.00 USDT +1.00 % – 0.2 60.00k USDT" in text
     assert "300.00k USDT" in text
 
 
@@ -102,7 +102,9 @@ def test_symbols_that_are_not_followed_are_shown_when_asked_for(viewer: Client, 
 
 
 def test_a_day_of_prices_is_a_line(viewer: Client, symbols: list[Symbol]) -> None:
-    make_candles(symbols[0], bars([100, 101, 102]), "15m")
+    start_ms = clock.now_ms() // 900_000 * 900_000 - 3 * 900_000
+    rows = bars([100, 101, 102], start_ms=start_ms, timeframe="15m")
+    make_candles(symbols[0], rows, "15m")
 
     assert '<svg class="spark up"' in body(viewer.get("/markets/"))
 
@@ -111,10 +113,10 @@ def test_an_operator_follows_a_symbol_and_lets_it_go(operator: Client) -> None:
     symbol = make_symbol("ADA/USDT")
     url = "/markets/recorded/ADA-USDT/watch/"
 
-    assert text_of(command(operator, url)) == "The feed follows ADA/USDT."
+    assert text_of(command(operator, url)) == "The feed follows ADA/USDT. Undo"
     symbol.refresh_from_db()
     assert symbol.watched
-    assert text_of(command(operator, url, off="1")) == "ADA/USDT is no longer followed."
+    assert text_of(command(operator, url, off="1")) == "ADA/USDT is no longer followed. Undo"
     symbol.refresh_from_db()
     assert not symbol.watched
 

@@ -1,5 +1,5 @@
 // <live-price symbol places field>: one number of a symbol's ticks, kept current in place.
-// field: price (default), change (a fraction, shown as per cent), volume, bid or ask.
+// field: price (default), change (a fraction, shown as per cent), volume, bid, ask or spread (bps).
 
 import { compact, fixed, pricePlaces, signedPercent } from "../format.js";
 import { onTick } from "../live.js";
@@ -10,6 +10,7 @@ const READ = {
   ask: (tick) => tick.ask,
   change: (tick) => tick.change_24h,
   volume: (tick) => tick.volume_24h,
+  spread: ({ bid, ask }) => (bid && ask ? ((ask - bid) / (ask + bid)) * 20000 : null),
 };
 
 class LivePrice extends HTMLElement {
@@ -38,6 +39,7 @@ class LivePrice extends HTMLElement {
       return signedPercent(value);
     }
     if (this.field === "volume") return compact(value);
+    if (this.field === "spread") return fixed(value, 1);
     return fixed(value, Number(this.getAttribute("places") ?? pricePlaces(value)));
   }
 
