@@ -1,4 +1,4 @@
-"""What the notifications' own worker runs; nothing that trades waits in its queue."""
+"""What workers run for notifications and for advice, in queues where nothing that trades waits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from config import clock
 
 AT_ONCE = 20  # deliveries told of in one go
 LONGEST_S = 15  # of one attempt; the claim lasts longer
+ADVICE_S = 100  # a model's minute and what is around it; less than a step's claim lasts
 NOTIFICATIONS = {"notifications"}
 MOST_BYTES = 1_000_000_000
 
@@ -37,6 +38,13 @@ def deliver(*, delivery_id: int, **_: Any) -> None:
 def beat_outside(**_: Any) -> None:
     """Each minute, from beat."""
     services.beat_outside(now=clock.now())
+
+
+@shared_task(soft_time_limit=ADVICE_S, time_limit=ADVICE_S + 10)
+def advise(**_: Any) -> None:
+    """Every two seconds, from beat: one step of the review that waits longest."""
+    if services.advance_reviews(now=clock.now(), later=clock.now):
+        advise.apply_async(expires=10)
 
 
 @shared_task

@@ -248,6 +248,7 @@ CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "trading.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "advise": {"task": "approvals.tasks.advise", "schedule": 2.0, "options": {"expires": 2}},
     "notify": {"task": "approvals.tasks.notify", "schedule": 2.0, "options": {"expires": 2}},
     "beat-outside": {
         "task": "approvals.tasks.beat_outside",

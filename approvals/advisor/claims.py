@@ -30,9 +30,10 @@ _TEENS = {"ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
 _TEENS |= {"sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19}
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70}
 _TENS |= {"eighty": 80, "ninety": 90}
-_OTHERS = {"hundred": 100, "thousand": 1000, "half": Decimal("0.5"), "halved": Decimal("0.5")}
+_OTHERS = {"hundred": 100, "thousand": 1000}
 _OTHERS |= {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "triple": 3, "tripled": 3}
 _WORDS = {word: Decimal(value) for word, value in {**_ONES, **_TEENS, **_TENS, **_OTHERS}.items()}
+_WORDS |= {"half": Decimal("0.5"), "halved": Decimal("0.5")}
 _SPELLED = re.compile(
     r"\b(?P<tens>" + "|".join(_TENS) + r")[\s-](?P<ones>one|" + "|".join(_ONES) + r")\b" + _UNIT
     + r"|\b(?P<word>" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")\b"

@@ -209,7 +209,7 @@ def _check_fresh(answer: AnswerIn, ground: Ground) -> None:
         raise GateRefused(Refused.STALE_VERSION, what)
     for delta in answer.deltas:
         bound = ground.bounds.get(delta.param)
-        if bound is not None and _exact(delta.from_) != bound.current:
+        if bound is not None and exact(delta.from_) != bound.current:
             what = f"{delta.param} is {bound.current:f} now, not what it starts from."
             raise GateRefused(Refused.STALE_VALUE, what)
 
@@ -226,7 +226,7 @@ def _check_params(deltas: Sequence[DeltaIn], ground: Ground) -> None:
 def _check_grid(delta: DeltaIn, bound: Bound) -> None:
     if bound.whole and not isinstance(delta.to, int):
         raise GateRefused(Refused.NOT_WHOLE, f"{bound.name} takes whole numbers.")
-    wanted = _exact(delta.to)
+    wanted = exact(delta.to)
     if abs(wanted) > FAR:
         return  # far out of bounds, and too long a number to divide
     if (wanted - bound.low) % bound.step:
@@ -234,7 +234,7 @@ def _check_grid(delta: DeltaIn, bound: Bound) -> None:
 
 
 def _check_bounds(delta: DeltaIn, bound: Bound) -> None:
-    if not bound.low <= _exact(delta.to) <= bound.high:
+    if not bound.low <= exact(delta.to) <= bound.high:
         what = f"{bound.name} lies between {bound.low:f} and {bound.high:f}."
         raise GateRefused(Refused.OUT_OF_BOUNDS, what)
 
@@ -242,7 +242,7 @@ def _check_bounds(delta: DeltaIn, bound: Bound) -> None:
 def _check_step(delta: DeltaIn, ground: Ground) -> None:
     """One step, the time since the last one, and all steps of the window."""
     bound = ground.bounds[delta.param]
-    step = relative(bound.current, _exact(delta.to))
+    step = relative(bound.current, exact(delta.to))
     if step is None or step > bound.most_step:
         what = f"{bound.name} may change by {bound.most_step:.0%} at once; from 0 a person must."
         raise GateRefused(Refused.STEP_TOO_LARGE, what)
@@ -270,7 +270,7 @@ def _check_clash(deltas: Sequence[DeltaIn], ground: Ground) -> None:
 
 def _check_change(deltas: Sequence[DeltaIn]) -> None:
     for delta in deltas:
-        if _exact(delta.from_) == _exact(delta.to):
+        if exact(delta.from_) == exact(delta.to):
             raise GateRefused(Refused.NO_OP, f"{delta.param} stays as it is.")
 
 
@@ -283,7 +283,7 @@ def _check_texts(texts: Iterable[str]) -> None:
                 raise GateRefused(Refused.CONTROL_CHARACTER, what)
 
 
-def _exact(value: int | float) -> Decimal:
+def exact(value: int | float) -> Decimal:
     """As it is written: 0.1 is a tenth."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
@@ -294,14 +294,14 @@ def bounds_of(schema: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str
     for name, one in schema["properties"].items():
         if one.get("type") not in ("integer", "number") or "maximum" not in one:
             continue
-        low, high = _exact(one["minimum"]), _exact(one["maximum"])
+        low, high = exact(one["minimum"]), exact(one["maximum"])
         made[name] = Bound(
             name=name,
             whole=one["type"] == "integer",
             low=low,
             high=high,
-            step=_exact(one.get("step", 1)),
-            current=_exact(current[name]),
+            step=exact(one.get("step", 1)),
+            current=exact(current[name]),
             unit=str(one.get("unit", "")),
             title=str(one.get("title", name)),
         )

@@ -66,6 +66,13 @@ class Answer:
     tokens_out: int | None
 
 
+def _text(value: Any) -> str:
+    """Raises TypeError for what is no text: the caller says so."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
 class AnswerRefused(Exception):
     """An answer that is none; `code` is stable."""
 
@@ -90,7 +97,7 @@ def read(provider: str, model: str, content: bytes, *, most: int) -> Answer:
         answer = _READ[provider](told)
     except (AttributeError, IndexError, KeyError, TypeError):
         raise AnswerRefused("FORMAT", "The answer is not of the provider's format.") from None
-    if not isinstance(answer.text, str) or not answer.text:
+    if not answer.text:
         raise AnswerRefused("EMPTY", "The model said nothing.")
     if not is_model(model, answer.model):
         raise AnswerRefused("MODEL_OTHER", "Another model answered than the one that was asked.")
@@ -249,7 +256,7 @@ def _read_openai(told: Any) -> Answer:
     _check_end(choice.get("finish_reason"), ("stop",))
     used = told.get("usage") or {}
     return Answer(
-        choice["message"]["content"],
+        _text(choice["message"]["content"]),
         _name(told.get("model")),
         _count(used.get("prompt_tokens")),
         _count(used.get("completion_tokens")),
@@ -298,7 +305,7 @@ def _read_ollama(told: Any) -> Answer:
         raise AnswerRefused("CUT_SHORT", "The model did not come to its end.")
     _check_end(told.get("done_reason"), ("stop",))
     return Answer(
-        told["message"]["content"],
+        _text(told["message"]["content"]),
         _name(told.get("model")),
         _count(told.get("prompt_eval_count")),
         _count(told.get("eval_count")),

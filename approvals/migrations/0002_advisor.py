@@ -7,188 +7,464 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0001_notifications'),
-        ('strategies', '0002_agents_findings_signals'),
-        ('trading', '0007_funded_at'),
+        ("approvals", "0001_notifications"),
+        ("strategies", "0002_agents_findings_signals"),
+        ("trading", "0007_funded_at"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LlmCircuit',
+            name="LlmCircuit",
             fields=[
-                ('provider', models.CharField(max_length=12, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('CLOSED', 'Closed'), ('OPEN', 'Open'), ('HALF_OPEN', 'Half Open')], default='CLOSED', max_length=9)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('retry_at', models.DateTimeField(null=True)),
-                ('changed_at', models.DateTimeField()),
-                ('last_error', models.CharField(blank=True, max_length=200)),
+                ("provider", models.CharField(max_length=12, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("CLOSED", "Closed"),
+                            ("OPEN", "Open"),
+                            ("HALF_OPEN", "Half Open"),
+                        ],
+                        default="CLOSED",
+                        max_length=9,
+                    ),
+                ),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("retry_at", models.DateTimeField(null=True)),
+                ("changed_at", models.DateTimeField()),
+                ("last_error", models.CharField(blank=True, max_length=200)),
             ],
         ),
         migrations.CreateModel(
-            name='LlmMonth',
+            name="LlmMonth",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('month', models.CharField(max_length=7, unique=True)),
-                ('spent', config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("month", models.CharField(max_length=7, unique=True)),
+                (
+                    "spent",
+                    config.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38),
+                ),
             ],
             options={
-                'ordering': ['-month'],
+                "ordering": ["-month"],
             },
         ),
         migrations.CreateModel(
-            name='LlmReservation',
+            name="LlmReservation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('HELD', 'Held'), ('SETTLED', 'Settled'), ('RELEASED', 'Released')], default='HELD', max_length=8)),
-                ('amount', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('cost', config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('purpose', models.CharField(max_length=10)),
-                ('subject', models.CharField(blank=True, max_length=80)),
-                ('at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('month', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='approvals.llmmonth')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("HELD", "Held"),
+                            ("SETTLED", "Settled"),
+                            ("RELEASED", "Released"),
+                        ],
+                        default="HELD",
+                        max_length=8,
+                    ),
+                ),
+                ("amount", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "cost",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True),
+                ),
+                ("purpose", models.CharField(max_length=10)),
+                ("subject", models.CharField(blank=True, max_length=80)),
+                ("at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "month",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reservations",
+                        to="approvals.llmmonth",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='LlmCall',
+            name="LlmCall",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.UUIDField(unique=True)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('purpose', models.CharField(choices=[('REVIEW', 'Review'), ('ANALYSIS', 'Findings'), ('TEST', 'Test')], max_length=10)),
-                ('subject', models.CharField(blank=True, db_index=True, max_length=80)),
-                ('asked_by', models.CharField(max_length=150)),
-                ('provider', models.CharField(max_length=12)),
-                ('base_url', models.CharField(max_length=200)),
-                ('model', models.CharField(max_length=120)),
-                ('answered_model', models.CharField(blank=True, max_length=120)),
-                ('params', models.JSONField()),
-                ('template', models.CharField(max_length=40)),
-                ('template_sha256', models.CharField(max_length=64)),
-                ('prompt_sha256', models.CharField(max_length=64)),
-                ('sealed_prompt', models.TextField()),
-                ('inputs', models.JSONField(default=dict)),
-                ('answer_sha256', models.CharField(blank=True, max_length=64)),
-                ('sealed_answer', models.TextField(blank=True)),
-                ('verdict', models.CharField(max_length=24)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('latency_ms', models.PositiveIntegerField()),
-                ('tokens_in', models.PositiveIntegerField(null=True)),
-                ('tokens_out', models.PositiveIntegerField(null=True)),
-                ('cost', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('cost_basis', models.CharField(choices=[('REPORTED', 'tokens as told'), ('RESERVED', 'no tokens told: all that was put aside'), ('NOTHING', 'nothing was sent')], max_length=8)),
-                ('correlation_id', models.CharField(blank=True, max_length=64)),
-                ('digest', models.CharField(max_length=64)),
-                ('reservation', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='call', to='approvals.llmreservation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.UUIDField(unique=True)),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("REVIEW", "Review"), ("ANALYSIS", "Findings"), ("TEST", "Test")],
+                        max_length=10,
+                    ),
+                ),
+                ("subject", models.CharField(blank=True, db_index=True, max_length=80)),
+                ("asked_by", models.CharField(max_length=150)),
+                ("provider", models.CharField(max_length=12)),
+                ("base_url", models.CharField(max_length=200)),
+                ("model", models.CharField(max_length=120)),
+                ("answered_model", models.CharField(blank=True, max_length=120)),
+                ("params", models.JSONField()),
+                ("template", models.CharField(max_length=40)),
+                ("template_sha256", models.CharField(max_length=64)),
+                ("prompt_sha256", models.CharField(max_length=64)),
+                ("sealed_prompt", models.TextField()),
+                ("inputs", models.JSONField(default=dict)),
+                ("answer_sha256", models.CharField(blank=True, max_length=64)),
+                ("sealed_answer", models.TextField(blank=True)),
+                ("verdict", models.CharField(max_length=24)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("latency_ms", models.PositiveIntegerField()),
+                ("tokens_in", models.PositiveIntegerField(null=True)),
+                ("tokens_out", models.PositiveIntegerField(null=True)),
+                ("cost", config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
+                (
+                    "cost_basis",
+                    models.CharField(
+                        choices=[
+                            ("REPORTED", "tokens as told"),
+                            ("RESERVED", "no tokens told: all that was put aside"),
+                            ("NOTHING", "nothing was sent"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("correlation_id", models.CharField(blank=True, max_length=64)),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "reservation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="call",
+                        to="approvals.llmreservation",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('symbols', models.JSONField()),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('from_ms', models.BigIntegerField()),
-                ('to_ms', models.BigIntegerField()),
-                ('knobs', models.JSONField()),
-                ('starting_cash', config.fields.ExactDecimalField(decimal_places=18, max_digits=38)),
-                ('seed', models.PositiveBigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('source', models.CharField(choices=[('LLM', 'Language model'), ('RULES', "Advisor's rules"), ('OPTIMISER', 'Optimiser'), ('PERSON', 'A person')], max_length=9)),
-                ('step', models.CharField(choices=[('MEASURE', 'Measure'), ('ASK', 'Ask'), ('SIMULATE', 'Simulate'), ('WAIT', 'Wait'), ('DONE', 'Done')], default='MEASURE', max_length=8)),
-                ('round', models.PositiveSmallIntegerField(default=1)),
-                ('rounds', models.PositiveSmallIntegerField()),
-                ('asked', models.PositiveSmallIntegerField(default=0)),
-                ('oos_share', models.FloatField(default=0.3)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('facts', models.JSONField(default=dict)),
-                ('wanted', models.JSONField(default=list)),
-                ('outcome', models.CharField(blank=True, max_length=200)),
-                ('due_at', models.DateTimeField(db_index=True, null=True)),
-                ('base', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='review', to='trading.job')),
-                ('strategy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='strategies.strategy')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("symbols", models.JSONField()),
+                (
+                    "timeframe",
+                    models.CharField(
+                        choices=[
+                            ("1m", "1m"),
+                            ("5m", "5m"),
+                            ("15m", "15m"),
+                            ("1h", "1h"),
+                            ("4h", "4h"),
+                            ("1d", "1d"),
+                        ],
+                        max_length=3,
+                    ),
+                ),
+                ("from_ms", models.BigIntegerField()),
+                ("to_ms", models.BigIntegerField()),
+                ("knobs", models.JSONField()),
+                (
+                    "starting_cash",
+                    config.fields.ExactDecimalField(decimal_places=18, max_digits=38),
+                ),
+                ("seed", models.PositiveBigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("LLM", "Language model"),
+                            ("RULES", "Advisor's rules"),
+                            ("OPTIMISER", "Optimiser"),
+                            ("PERSON", "A person"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("MEASURE", "Measure"),
+                            ("ASK", "Ask"),
+                            ("SIMULATE", "Simulate"),
+                            ("WAIT", "Wait"),
+                            ("DONE", "Done"),
+                        ],
+                        default="MEASURE",
+                        max_length=8,
+                    ),
+                ),
+                ("round", models.PositiveSmallIntegerField(default=1)),
+                ("rounds", models.PositiveSmallIntegerField()),
+                ("asked", models.PositiveSmallIntegerField(default=0)),
+                ("oos_share", models.FloatField(default=0.3)),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("facts", models.JSONField(default=dict)),
+                ("wanted", models.JSONField(default=list)),
+                ("outcome", models.CharField(blank=True, max_length=200)),
+                ("due_at", models.DateTimeField(db_index=True, null=True)),
+                (
+                    "base",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="review",
+                        to="trading.job",
+                    ),
+                ),
+                (
+                    "strategy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reviews",
+                        to="strategies.strategy",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Suggestion',
+            name="Suggestion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(choices=[('LLM', 'Language model'), ('RULES', "Advisor's rules"), ('OPTIMISER', 'Optimiser'), ('PERSON', 'A person')], max_length=9)),
-                ('state', models.CharField(choices=[('REFUSED', 'Refused by the gate'), ('GATED', 'Checked'), ('SIMULATING', 'Simulating'), ('SIMULATED', 'Simulated'), ('PENDING', 'Waits for people'), ('APPROVED', 'Approved'), ('REJECTED', 'Rejected'), ('EXPIRED', 'Expired'), ('WITHDRAWN', 'Withdrawn'), ('SUPERSEDED', 'Superseded')], db_index=True, max_length=10)),
-                ('round', models.PositiveSmallIntegerField(default=1)),
-                ('deltas', models.JSONField(default=list)),
-                ('rationale', models.TextField(blank=True)),
-                ('confidence', models.FloatField(null=True)),
-                ('risks', models.JSONField(default=list)),
-                ('expected_effect', models.CharField(blank=True, max_length=500)),
-                ('claims', models.JSONField(default=list)),
-                ('refused_code', models.CharField(blank=True, max_length=24)),
-                ('refused_reason', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('base', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion')),
-                ('call', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='approvals.llmcall')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='approvals.suggestion')),
-                ('review', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='approvals.review')),
-                ('simulation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trading.simulation')),
-                ('strategy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='strategies.strategy')),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("LLM", "Language model"),
+                            ("RULES", "Advisor's rules"),
+                            ("OPTIMISER", "Optimiser"),
+                            ("PERSON", "A person"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("REFUSED", "Refused by the gate"),
+                            ("GATED", "Checked"),
+                            ("SIMULATING", "Simulating"),
+                            ("SIMULATED", "Simulated"),
+                            ("PENDING", "Waits for people"),
+                            ("APPROVED", "Approved"),
+                            ("REJECTED", "Rejected"),
+                            ("EXPIRED", "Expired"),
+                            ("WITHDRAWN", "Withdrawn"),
+                            ("SUPERSEDED", "Superseded"),
+                        ],
+                        db_index=True,
+                        max_length=10,
+                    ),
+                ),
+                ("round", models.PositiveSmallIntegerField(default=1)),
+                ("deltas", models.JSONField(default=list)),
+                ("rationale", models.TextField(blank=True)),
+                ("confidence", models.FloatField(null=True)),
+                ("risks", models.JSONField(default=list)),
+                ("expected_effect", models.CharField(blank=True, max_length=500)),
+                ("claims", models.JSONField(default=list)),
+                ("refused_code", models.CharField(blank=True, max_length=24)),
+                ("refused_reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "base",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
+                (
+                    "call",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="suggestions",
+                        to="approvals.llmcall",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="approvals.suggestion",
+                    ),
+                ),
+                (
+                    "review",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="suggestions",
+                        to="approvals.review",
+                    ),
+                ),
+                (
+                    "simulation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="trading.simulation",
+                    ),
+                ),
+                (
+                    "strategy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="suggestions",
+                        to="strategies.strategy",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Shadow',
+            name="Shadow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_ms', models.BigIntegerField()),
-                ('to_ms', models.BigIntegerField()),
-                ('candidate_return', models.FloatField()),
-                ('base_return', models.FloatField()),
-                ('measured_at', models.DateTimeField()),
-                ('suggestion', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='shadow', to='approvals.suggestion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_ms", models.BigIntegerField()),
+                ("to_ms", models.BigIntegerField()),
+                ("candidate_return", models.FloatField()),
+                ("base_return", models.FloatField()),
+                ("measured_at", models.DateTimeField()),
+                (
+                    "suggestion",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="shadow",
+                        to="approvals.suggestion",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='llmreservation',
-            index=models.Index(condition=models.Q(('state', 'HELD')), fields=['at'], name='llm_reservation_held'),
+            model_name="llmreservation",
+            index=models.Index(
+                condition=models.Q(("state", "HELD")), fields=["at"], name="llm_reservation_held"
+            ),
         ),
         migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['strategy', '-id'], name='review_of_strategy'),
+            model_name="review",
+            index=models.Index(fields=["strategy", "-id"], name="review_of_strategy"),
         ),
         migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(fields=['strategy', '-id'], name='suggestion_of_strategy'),
+            model_name="suggestion",
+            index=models.Index(fields=["strategy", "-id"], name="suggestion_of_strategy"),
         ),
         migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('PENDING', 'APPROVED', 'REJECTED', 'EXPIRED')), _negated=True), models.Q(('simulation__isnull', False), ('version__isnull', False)), _connector='OR'), name='suggestion_proven_before_people'),
+            model_name="suggestion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("state__in", ("PENDING", "APPROVED", "REJECTED", "EXPIRED")), _negated=True
+                    ),
+                    models.Q(("simulation__isnull", False), ("version__isnull", False)),
+                    _connector="OR",
+                ),
+                name="suggestion_proven_before_people",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'REFUSED'), _negated=True), models.Q(('simulation', None), ('version', None)), _connector='OR'), name='refused_suggestion_has_no_version'),
+            model_name="suggestion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "REFUSED"), _negated=True),
+                    models.Q(("simulation", None), ("version", None)),
+                    _connector="OR",
+                ),
+                name="refused_suggestion_has_no_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'REFUSED'), _negated=True), fields=('review', 'round'), name='one_suggestion_per_round'),
+            model_name="suggestion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "REFUSED"), _negated=True),
+                fields=("review", "round"),
+                name="one_suggestion_per_round",
+            ),
         ),
     ]

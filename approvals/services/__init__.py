@@ -15,8 +15,15 @@ from approvals.services._follow import follow
 from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
+from approvals.services._reviews import advance_reviews, start_review
+from approvals.services._suggestions import follow_decision, put_before_people
 
 __all__ = [
+    # Reviews and suggestions
+    "advance_reviews",
+    "follow_decision",
+    "put_before_people",
+    "start_review",
     # Language models
     "answer_of",
     "ask_model",

@@ -10,6 +10,7 @@ from django.db import transaction
 from approvals.advisor.costs import Prices, PriceUnknown
 from approvals.errors import LlmBudgetSpent, LlmPriceUnknown
 from approvals.models import LlmMonth, LlmReservation
+from approvals.services._llm import PRICE_UNKNOWN
 
 TRIES = 20  # against others that reserve in the same moment
 
@@ -32,9 +33,7 @@ def reserve(
     try:
         amount = prices.most(request_bytes, max_tokens)
     except PriceUnknown:
-        raise LlmPriceUnknown(
-            "What a token costs is not known (LLM_PRICE_IN, LLM_PRICE_OUT), so nothing is asked."
-        ) from None
+        raise LlmPriceUnknown(PRICE_UNKNOWN) from None
     if amount > per_call:
         raise LlmBudgetSpent(f"The call might cost ${amount:f}; ${per_call:f} are allowed.")
     with transaction.atomic(durable=True):

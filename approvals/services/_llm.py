@@ -13,11 +13,14 @@ from django.db import transaction
 
 from approvals.advisor.costs import Prices
 from approvals.advisor.provider import Provider
-from approvals.errors import LlmLeftAlone, LlmOff
+from approvals.errors import LlmLeftAlone, LlmOff, LlmPriceUnknown
 from approvals.models import LlmCircuit
 from marketdata import circuit as rules
 from trading.services import record
 
+PRICE_UNKNOWN = (
+    "What a token costs is not known (LLM_PRICE_IN, LLM_PRICE_OUT), so nothing is asked."
+)
 log = structlog.get_logger(__name__)
 
 
@@ -56,6 +59,12 @@ def setup(*, deadline_s: float | None = None) -> Setup:
         max_tokens=env.llm_max_tokens,
         temperature=env.llm_temperature,
     )
+
+
+def check_ready() -> None:
+    """Refuses LlmOff, LlmPriceUnknown: better before work begins than in the middle."""
+    if not setup().prices.known:
+        raise LlmPriceUnknown(PRICE_UNKNOWN)
 
 
 def admit(provider: str, now: datetime) -> None:

@@ -68,7 +68,7 @@ def make_delivery(channel: Channel, *, now: datetime = NOW, **given: Any) -> Del
     return Delivery.objects.create(notification=notification, channel=channel, **fields)
 
 
-def with_model(settings: Any, server: Any, provider: str = "openai", **given: Any) -> None:
+def with_model(settings: Any, server: Any, provider: Any = "openai", **given: Any) -> None:
     """Settings that lead to a loopback model server: one dollar for a million tokens."""
     fields = {
         "llm_enabled": True,

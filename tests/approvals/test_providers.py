@@ -59,18 +59,21 @@ def test_the_schema_and_the_limit_are_asked_for_in_the_words_of_the_provider(nam
         answer(provider(server, name))
 
     body = server.asked[0]["body"]
-    schema, limit = {
-        "openai": lambda: (body["response_format"]["json_schema"], body["max_completion_tokens"]),
-        "openrouter": lambda: (body["response_format"]["json_schema"], body["max_tokens"]),
-        "anthropic": lambda: (body["output_config"]["format"], body["max_tokens"]),
-        "gemini": lambda: (
-            {"schema": body["generationConfig"]["responseJsonSchema"]},
-            body["generationConfig"]["maxOutputTokens"],
-        ),
-        "ollama": lambda: ({"schema": body["format"]}, body["options"]["num_predict"]),
-    }[name]()
-    assert schema["schema"] == SCHEMA
-    assert limit == 200
+    schema_at, limit_at = {
+        "openai": ("response_format.json_schema.schema", "max_completion_tokens"),
+        "openrouter": ("response_format.json_schema.schema", "max_tokens"),
+        "anthropic": ("output_config.format.schema", "max_tokens"),
+        "gemini": ("generationConfig.responseJsonSchema", "generationConfig.maxOutputTokens"),
+        "ollama": ("format", "options.num_predict"),
+    }[name]
+    assert _at(body, schema_at) == SCHEMA
+    assert _at(body, limit_at) == 200
+
+
+def _at(node: Any, path: str) -> Any:
+    for name in path.split("."):
+        node = node[name]
+    return node
 
 
 @every_provider

@@ -51,7 +51,7 @@ from trading.services._grants import (
     revoke_grant,
 )
 from trading.services._intents import create_intent, place_order
-from trading.services._jobs import cancel_job, run_job, start_backfill
+from trading.services._jobs import cancel_job, run_job, start_backfill, update_job
 from trading.services._live_gate import Caps, checklist
 from trading.services._live_orders import (
     LivePreview,
@@ -112,6 +112,7 @@ from trading.services.reconciliation._reconcile import (
 from trading.services.research._artifacts import prune_artifacts
 from trading.services.research._cross_validation import cross_validate_strategy
 from trading.services.research._drift import measure_drift, measure_drifts, start_drift
+from trading.services.research._in_sample import InSample, measure_in_sample, split_ms
 from trading.services.research._searches import (
     Aim,
     free_chunks,
@@ -130,6 +131,9 @@ from trading.services.research._simulations import (
 from trading.services.research._walks import walk_strategy
 
 __all__ = [
+    "InSample",
+    "measure_in_sample",
+    "split_ms",
     "prune_confirmations",
     "tell_failures",
     "tell_failures_for_beat",
@@ -245,6 +249,7 @@ __all__ = [
     "tick_without_database",
     "update_bot",
     "use_token",
+    "update_job",
     "verify_audit",
     "walk_strategy",
     "watch",
