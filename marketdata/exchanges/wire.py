@@ -170,7 +170,7 @@ def _known(entries: Iterable[Any], names: Mapping[str, str]) -> list[dict[str, A
     return [entry for entry in map(_dict, entries) if entry.get("symbol") in names]
 
 
-_BYBIT_INTERVALS = {
+BYBIT_INTERVALS = {
     Timeframe.M1: "1",
     Timeframe.M5: "5",
     Timeframe.M15: "15",
@@ -186,7 +186,7 @@ def _bybit_candles_query(
     return {
         "category": "spot",
         "symbol": market_id(symbol),
-        "interval": _BYBIT_INTERVALS[timeframe],
+        "interval": BYBIT_INTERVALS[timeframe],
         "start": since_ms,
         "end": since_ms + limit * timeframe.ms - 1,
         "limit": limit,

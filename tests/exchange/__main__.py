@@ -49,6 +49,7 @@ def _told(emulator: Emulator) -> str:
             f"exchange  {emulator.venue.name}",
             f"rest      {emulator.url}{'/api/v3' if binance else ''}",
             f"private   {emulator.ws_url}{emulator.venue.stream_path}",
+            f"public    {emulator.ws_url}{emulator.venue.market_words.PATH}",
             f"control   {emulator.url}/control/ledger",
             f"key       {emulator.key.key}",
             f"secret    {emulator.key.secret}",

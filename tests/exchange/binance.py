@@ -29,6 +29,7 @@ def routes(market: Market) -> dict[str, Route]:
         "GET /api/v3/exchangeInfo": lambda query: _exchange_info(market),
         "GET /api/v3/klines": lambda query: _klines(market, query),
         "GET /api/v3/ticker/24hr": lambda query: _tickers(market, query),
+        "GET /api/v3/trades": lambda query: _trades(market, query),
         "GET /api/v3/depth": lambda query: _depth(_pair(market, query["symbol"])),
         "GET /sapi/v1/system/status": lambda query: {"status": 0, "msg": "normal"},
     }
@@ -108,3 +109,19 @@ def _ticker(market: Market, pair: Pair) -> dict[str, Any]:
 def _depth(pair: Pair) -> dict[str, Any]:
     bids, asks = [[pair.bid, pair.bid_size]], [[pair.ask, pair.ask_size]]
     return {"lastUpdateId": 1, "bids": bids, "asks": asks}
+
+
+def _trades(market: Market, query: Query) -> list[dict[str, Any]]:
+    printed = list(market.prints.get(_pair(market, query["symbol"]).id, ()))
+    return [
+        {
+            "id": one.id,
+            "price": f"{one.price:.2f}",
+            "qty": f"{one.qty:.5f}",
+            "quoteQty": "0",
+            "time": one.at_ms,
+            "isBuyerMaker": not one.buy,
+            "isBestMatch": True,
+        }
+        for one in printed[-int(query.get("limit", 500)) :]
+    ]

@@ -19,6 +19,7 @@ def routes(market: Market) -> dict[str, Route]:
         ),
         "GET /v5/market/kline": lambda query: _klines(market, query),
         "GET /v5/market/tickers": lambda query: _tickers(market, query),
+        "GET /v5/market/recent-trade": lambda query: _recent_trades(market, query),
         "GET /v5/market/orderbook": lambda query: _book(market, _pair(market, query["symbol"])),
     }
 
@@ -87,3 +88,22 @@ def _ticker(pair: Pair) -> dict[str, Any]:
 def _book(market: Market, pair: Pair) -> dict[str, Any]:
     bids, asks = [[pair.bid, pair.bid_size]], [[pair.ask, pair.ask_size]]
     return _ok(market, {"s": pair.id, "b": bids, "a": asks, "ts": market.now_ms, "u": 1})
+
+
+def _recent_trades(market: Market, query: Query) -> dict[str, Any]:
+    """Newest first, 60 at most, as there."""
+    printed = list(market.prints.get(_pair(market, query["symbol"]).id, ()))
+    many = min(60, int(query.get("limit", 60)))
+    rows = [
+        {
+            "execId": f"22900000000{one.id:08d}",
+            "symbol": query["symbol"],
+            "price": f"{one.price:.2f}",
+            "size": f"{one.qty:.5f}",
+            "side": "Buy" if one.buy else "Sell",
+            "time": str(one.at_ms),
+            "isBlockTrade": False,
+        }
+        for one in reversed(printed[-many:])
+    ]
+    return _list(market, rows)

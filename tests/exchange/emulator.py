@@ -16,9 +16,10 @@ from tests.exchange.accounts import Account, Accounts, ApiKey
 from tests.exchange.bybit_private import BybitPrivate
 from tests.exchange.faults import Answer
 from tests.exchange.ledger import Asked, Ledger
-from tests.exchange.market import Market, Pair
+from tests.exchange.market import Market, Pair, Print
 from tests.exchange.matching import Engine, Happened
 from tests.exchange.orders import Fill, Kind, Order, Side, Wanted
+from tests.exchange.public_streams import PublicStreams
 from tests.exchange.routes import Refused, Request
 from tests.exchange.server import LoopbackServer
 from tests.exchange.streams import Streams
@@ -72,6 +73,7 @@ class Emulator(LoopbackServer):
         self.private = self.venue.private(self.engine)
         self.limits = self.venue.limits()
         self.streams = Streams(self.call)
+        self.public = PublicStreams(self.market, self.venue.market_words, self.call, self.now_ms)
         self.walk = Walk(self.engine, seed)
         self.key = self.accounts.add_key(key or ApiKey(f"{venue}-key", f"{venue}-secret"))
         for asset, qty in (START if balances is None else balances).items():
@@ -208,6 +210,7 @@ class Emulator(LoopbackServer):
         super().heal()
         self.maintenance, self.skew_ms = False, 0
         self.streams.heal()
+        self.public.heal()
 
     def arrived(self, request: Request) -> None:
         if request.path.startswith("/control/"):
@@ -256,7 +259,18 @@ class Emulator(LoopbackServer):
         for event in self.venue.events(self.engine, what, order, fill):
             self.streams.publish(event)
 
+    def print(self, symbol: str, price: float, qty: float = 1.0, *, buy: bool = True) -> Print:
+        """A public trade beside the book, which stays as it is."""
+
+        def act() -> Print:
+            self.engine.book(symbol).pair.last = f"{price:.2f}"
+            return self.market.note(symbol, price, self.now_ms(), qty=qty, buy=buy)
+
+        return self.call(act)
+
     async def websocket(self, raw: web.BaseRequest, request: Request) -> web.StreamResponse:
+        if request.path == self.venue.market_words.PATH:
+            return await self.public.listen(raw)
         if request.path != self.venue.stream_path:
             return web.Response(status=404)
         ip = self.client_ip or request.ip

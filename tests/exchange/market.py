@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MINUTE = 60_000
+KEPT_PRINTS = 5_000
 
 Kline = list[str]  # open time in ms, open, high, low, close, volume
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """A public trade; ids of a pair go up one by one."""
+
+    id: int
+    price: float
+    qty: float
+    buy: bool
+    at_ms: int
 
 
 @dataclass(slots=True)
@@ -47,15 +61,26 @@ class Market:
     now_ms: int
     holes: set[int] = field(default_factory=set)  # minutes (open time) without a candle
     listed_ms: int = 0  # no candle before it
-    tape: dict[str, dict[int, list[float]]] = field(default_factory=dict)  # prices by minute
+    tape: dict[str, dict[int, list[Print]]] = field(default_factory=dict)  # by minute
+    prints: dict[str, deque[Print]] = field(default_factory=dict)
+    listeners: list[Callable[[Pair, Print], None]] = field(default_factory=list)
 
     def pair(self, market_id: str) -> Pair | None:
         return next((pair for pair in self.pairs if pair.id == market_id), None)
 
-    def note(self, market_id: str, price: float, at_ms: int) -> None:
-        """Let the candle of this minute know a price."""
+    def note(
+        self, market_id: str, price: float, at_ms: int, *, qty: float = 1.0, buy: bool = True
+    ) -> Print:
+        """A public trade: it is in the candle of its minute, and whoever listens hears of it."""
+        printed = self.prints.setdefault(market_id, deque(maxlen=KEPT_PRINTS))
+        made = Print(printed[-1].id + 1 if printed else 1000, price, qty, buy, at_ms)
+        printed.append(made)
         minutes = self.tape.setdefault(market_id, {})
-        minutes.setdefault(at_ms // MINUTE * MINUTE, []).append(price)
+        minutes.setdefault(at_ms // MINUTE * MINUTE, []).append(made)
+        if pair := self.pair(market_id):
+            for listener in self.listeners:
+                listener(pair, made)
+        return made
 
     def klines(
         self, pair: Pair, step_ms: int, start: int | None, end: int | None, limit: int
@@ -72,14 +97,16 @@ class Market:
         """Of the prices there were, if there were any."""
         minutes = self.tape.get(pair.id, {})
         seen = [
-            price
+            one
             for minute in (range(at, at + step_ms, MINUTE) if minutes else ())
-            for price in minutes.get(minute, ())
+            for one in minutes.get(minute, ())
         ]
         if not seen:
             return kline(at, pair.scale)
-        prices = [seen[0], max(seen), min(seen), seen[-1]]
-        return [str(at), *(f"{price:.2f}" for price in prices), f"{len(seen):.5f}"]
+        prices = [one.price for one in seen]
+        shown = [prices[0], max(prices), min(prices), prices[-1]]
+        volume = sum(one.qty for one in seen)
+        return [str(at), *(f"{price:.2f}" for price in shown), f"{volume:.5f}"]
 
 
 def kline(at: int, scale: float = 1.0) -> Kline:

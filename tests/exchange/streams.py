@@ -1,4 +1,4 @@
-"""Private streams: who listens, and what can go wrong on the way to them."""
+"""Streams: who listens, and what can go wrong on the way to them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ class Connection:
     wrap: Callable[[Event], dict[str, Any]]
     account: str = ""
     topics: set[str] = field(default_factory=set)
-    queue: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    queue: asyncio.Queue[dict[str, Any] | str | bytes] = field(default_factory=asyncio.Queue)
 
     async def write(self) -> None:
         """Send what is queued, in order, until the connection is gone."""
         while not self.socket.closed:
             message = await self.queue.get()
-            await self.socket.send_str(orjson.dumps(message).decode())
+            if isinstance(message, bytes):
+                await self.socket.send_bytes(message)
+            else:
+                text = message if isinstance(message, str) else orjson.dumps(message).decode()
+                await self.socket.send_str(text)
 
 
 class Streams:
@@ -47,6 +51,7 @@ class Streams:
         self.silent = False  # connections live and pings are answered, events are lost
         self.refusing = False  # nobody gets a connection
         self.answering_pings = True
+        self.slow_close_s = 0.0  # before a farewell is answered
         self._call = call
         self._drop = 0
         self._double, self._copies = 0, 1
@@ -76,6 +81,14 @@ class Streams:
             held.reverse()
         self._call(lambda: self._deliver_all(held))
 
+    def say(self, message: dict[str, Any] | str | bytes) -> None:
+        """Send this to everybody, as it is."""
+        self._call(lambda: self._say(message))
+
+    def _say(self, message: dict[str, Any] | str | bytes) -> None:
+        for connection in self.connections:
+            connection.queue.put_nowait(message)
+
     def disconnect(self) -> None:
         """Cut every connection; what happens before the next one is never replayed."""
         self._call(self._cut)
@@ -94,6 +107,7 @@ class Streams:
         """No faults any more; what is held is sent."""
         self.silent = self.refusing = False
         self.answering_pings = True
+        self.slow_close_s = 0.0
         self._drop = self._double = 0
         self.release()
 
@@ -137,7 +151,7 @@ class Streams:
         """One connection from its opening to its end; `answer` replies to what the client says."""
         if self.refusing:
             return web.Response(status=503)
-        socket = web.WebSocketResponse(autoping=False)
+        socket = web.WebSocketResponse(autoping=False, autoclose=not self.slow_close_s)
         await socket.prepare(raw)
         connection = Connection(socket, raw.transport, wrap)
         self.connections.add(connection)
@@ -161,3 +175,5 @@ class Streams:
                 reply = answer(connection, orjson.loads(message.data))
                 if reply is not None:
                     connection.queue.put_nowait(reply)
+        if self.slow_close_s:
+            await asyncio.sleep(self.slow_close_s)

@@ -8,9 +8,11 @@ from typing import Any
 
 from tests.exchange import (
     binance,
+    binance_market_stream,
     binance_private,
     binance_stream,
     bybit,
+    bybit_market_stream,
     bybit_private,
     bybit_stream,
 )
@@ -19,6 +21,7 @@ from tests.exchange.limits import BinanceLimits, BybitLimits
 from tests.exchange.market import Market
 from tests.exchange.matching import Engine, Habits, Happened
 from tests.exchange.orders import Fill, Order
+from tests.exchange.public_streams import Words
 from tests.exchange.routes import Request, Route
 from tests.exchange.signing import bybit_refused
 from tests.exchange.streams import Connection, Event
@@ -39,6 +42,7 @@ class Venue:
     events: Callable[[Engine, Happened, Order, Fill | None], Iterator[Event]]
     reply: Reply
     maintenance: Callable[[Request, int], Answer | None]
+    market_words: Words
     by_hand: dict[str, str]  # the words of a limit order that did not come through the API
 
 
@@ -65,6 +69,7 @@ BINANCE = Venue(
         engine, ip, connection, said
     ),
     maintenance=_binance_maintenance,
+    market_words=binance_market_stream,
     by_hand={"type": "LIMIT", "timeInForce": "GTC"},
 )
 BYBIT = Venue(
@@ -78,6 +83,7 @@ BYBIT = Venue(
     events=bybit_stream.events,
     reply=bybit_stream.answer,
     maintenance=_bybit_maintenance,
+    market_words=bybit_market_stream,
     by_hand={"timeInForce": "GTC", "marketUnit": "", "orderFilter": "Order"},
 )
 VENUES = {venue.name: venue for venue in (BINANCE, BYBIT)}
