@@ -6,11 +6,14 @@ from django.db.models.signals import post_migrate
 
 
 def _lay_triggers(*, using: str, **_: Any) -> None:
-    from approvals import call_triggers  # models must be ready
+    from approvals import approval_triggers, call_triggers  # models must be ready
 
     connection = connections[using]
-    if call_triggers.TABLE in connection.introspection.table_names():
+    tables = connection.introspection.table_names()
+    if call_triggers.TABLE in tables:
         call_triggers.lay(connection)
+    if approval_triggers.DECISIONS in tables:
+        approval_triggers.lay(connection)
 
 
 class ApprovalsConfig(AppConfig):

@@ -84,3 +84,74 @@ class ReviewUnknown(NotFound):
 
 class SuggestionUnknown(NotFound):
     code = "SUGGESTION_UNKNOWN"
+
+
+class ApprovalUnknown(NotFound):
+    code = "APPROVAL_UNKNOWN"
+
+
+class ApprovalInvalid(Refusal):
+    """`fields` says what is missing."""
+
+    code = "APPROVAL_INVALID"
+    status = 400
+
+
+class ApprovalNotOpen(Conflict):
+    """It was decided, used, withdrawn or replaced already."""
+
+    code = "APPROVAL_NOT_OPEN"
+
+
+class ApprovalExpired(Conflict):
+    """Its time is over: what follows is its policy's."""
+
+    code = "APPROVAL_EXPIRED"
+
+
+class ApprovalChanged(Conflict):
+    """What was asked for is not what is there now, or the digest is of something else."""
+
+    code = "APPROVAL_CHANGED"
+
+
+class EvidenceStale(Conflict):
+    """`fields["reasons"]` lists what changed since the simulation."""
+
+    code = "EVIDENCE_STALE"
+
+
+class EvidenceRed(Conflict):
+    """A red verdict may not be asked for, unless the policy says so and somebody says why."""
+
+    code = "EVIDENCE_RED"
+
+
+class OwnApproval(Refusal):
+    """Who asked may not decide."""
+
+    code = "OWN_APPROVAL"
+    status = 403
+
+
+class ApproverNotAllowed(Refusal):
+    """Only people who hold the permission decide; a model or a task never does."""
+
+    code = "APPROVER_NOT_ALLOWED"
+    status = 403
+
+
+class AlreadyDecided(Conflict):
+    """One decision for each person."""
+
+    code = "ALREADY_DECIDED"
+
+
+class PolicyInvalid(Refusal):
+    code = "POLICY_INVALID"
+    status = 400
+
+
+class WaiverInvalid(Refusal):
+    code = "WAIVER_INVALID"
+    status = 400

@@ -4,18 +4,97 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from approvals.models import Channel, DeadMansSwitch, Delivery, QuietHours
+from approvals.approval_state import OPEN
+from approvals.errors import ApprovalUnknown
+from approvals.models import (
+    Approval,
+    ApprovalKind,
+    ApprovalPolicy,
+    Channel,
+    DeadMansSwitch,
+    Delivery,
+    OnExpiry,
+    QuietHours,
+    Waiver,
+)
 from marketdata.models import Symbol
 from trading import access
 from trading.models import Bot, ExchangeAccount, Heartbeat, Order
 
 SILENT_AFTER_S = 15
 WATCHED = ("beat", "feed")
-NAMED = {"circuit", "feed", "process"}  # subjects that carry a name, not a number
+NAMED = {"circuit", "feed", "process", "stream"}  # subjects that carry a name, not a number
+
+
+# Silence is not consent: a proposal that nobody decides on stops everything.
+POLICIES: dict[str, dict[str, Any]] = {
+    ApprovalKind.ACTIVATION: {"deadline_s": 7_200, "approvers": 1, "on_expiry": OnExpiry.STOP},
+    ApprovalKind.GO_LIVE: {
+        "deadline_s": 86_400,
+        "approvers": 1,
+        "step_up": True,
+        "on_expiry": OnExpiry.NOTHING,
+    },
+}
+
+
+def policy_of(kind: str) -> ApprovalPolicy:
+    """The stored policy of a kind, or its default, not stored."""
+    found = ApprovalPolicy.objects.filter(kind=kind).first()
+    return found or ApprovalPolicy(kind=kind, **POLICIES[kind])
+
+
+def policies() -> list[ApprovalPolicy]:
+    """One for each kind."""
+    return [policy_of(kind) for kind in ApprovalKind.values]
+
+
+def approvals() -> QuerySet[Approval]:
+    """The newest first, with what lists show."""
+    return Approval.objects.select_related(
+        "version__strategy",
+        "simulation__baseline",
+        "simulation__version__strategy",
+        "requested_by",
+        "ended_by",
+        "grant__bot",
+        "grant__account",
+        "suggestion",
+    ).order_by("-id")
+
+
+def approval(approval_id: int, *, lock: bool = False) -> Approval:
+    """One, or ApprovalUnknown; with `lock` its row is held until the transaction ends."""
+    rows = approvals()
+    if lock:
+        rows = rows.select_for_update(of=("self",), no_key=True)
+    found = rows.filter(pk=approval_id).first()
+    if found is None:
+        raise ApprovalUnknown(f"There is no approval {approval_id}.")
+    return found
+
+
+def open_approvals() -> QuerySet[Approval]:
+    """What waits for people, or for being used; the next deadline first."""
+    return approvals().filter(state__in=sorted(OPEN)).order_by("due_at", "pk")
+
+
+def open_approval_of(version_id: int) -> Approval | None:
+    """The open request to activate a version."""
+    return open_approvals().filter(version=version_id, kind=ApprovalKind.ACTIVATION).first()
+
+
+def standing_waiver(now: datetime) -> Waiver | None:
+    """The waiver that lets people decide on their own requests now."""
+    rows = Waiver.objects.select_related("granted_by").filter(
+        revoked_at=None, granted_at__lte=now, expires_at__gt=now
+    )
+    return rows.order_by("-expires_at").first()
 
 
 def channels_of(user: User) -> QuerySet[Channel]:

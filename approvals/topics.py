@@ -16,6 +16,7 @@ class Topic(StrEnum):
     BOTS = "bots"
     FINDINGS = "findings"
     RESEARCH = "research"
+    APPROVALS = "approvals"
     SECURITY = "security"
 
 
@@ -35,6 +36,7 @@ TITLES: dict[Topic, str] = {
     Topic.BOTS: "Bots",
     Topic.FINDINGS: "Findings of agents",
     Topic.RESEARCH: "Simulations and searches",
+    Topic.APPROVALS: "Approvals: requests, deadlines, versions",
     Topic.SECURITY: "People, tokens, channels",
 }
 
@@ -58,10 +60,13 @@ _KINDS = (
     (Topic.SYSTEM, _I, "system.scheduler_started", "Scheduler started"),
     (Topic.SYSTEM, _W, "system.scheduler_stopped", "Scheduler stopped"),
     (Topic.SYSTEM, _I, "dead_letter.retried", "Dead letter retried"),
+    (Topic.SYSTEM, _I, "dead_letter.discarded", "Dead letter discarded"),
     (Topic.SYSTEM, _W, "circuit.opened", "An exchange is left alone"),
     (Topic.SYSTEM, _I, "circuit.closed", "An exchange answers again"),
     (Topic.SYSTEM, _W, "feed.stale", "No fresh prices"),
     (Topic.SYSTEM, _I, "feed.recovered", "Prices are fresh again"),
+    (Topic.SYSTEM, _W, "feed.interrupted", "An exchange's streams don't tell everything"),
+    (Topic.SYSTEM, _I, "feed.resumed", "An exchange's streams tell everything again"),
     (Topic.SYSTEM, _W, "feed.taken_over", "Another process does the feed's work"),
     (Topic.SYSTEM, _C, "process.silent", "A process shows no life"),
     (Topic.SYSTEM, _W, "process.alive", "A process is alive again"),
@@ -113,6 +118,23 @@ _KINDS = (
     (Topic.RESEARCH, _I, "suggestion.refused", "A suggestion was refused by the gate"),
     (Topic.RESEARCH, _I, "suggestion.simulated", "A suggestion was simulated"),
     (Topic.RESEARCH, _W, "llm.failing", "The language model does not answer"),
+    (Topic.APPROVALS, _W, "approval.requested", "An approval is asked for"),
+    (Topic.APPROVALS, _W, "approval.half_over", "Half of an approval's time is over"),
+    (Topic.APPROVALS, _C, "approval.nearly_over", "An approval expires soon"),
+    (Topic.APPROVALS, _C, "approval.expired", "An approval expired undecided"),
+    (Topic.APPROVALS, _W, "approval.lapsed", "An approval was not used in time"),
+    (Topic.APPROVALS, _I, "approval.agreed", "One of two agreed"),
+    (Topic.APPROVALS, _W, "approval.approved", "Approved"),
+    (Topic.APPROVALS, _W, "approval.rejected", "Rejected"),
+    (Topic.APPROVALS, _I, "approval.commented", "A comment on an approval"),
+    (Topic.APPROVALS, _I, "approval.withdrawn", "A request was taken back"),
+    (Topic.APPROVALS, _I, "approval.superseded", "A request was replaced"),
+    (Topic.APPROVALS, _W, "strategy_version.activated", "A version is active"),
+    (Topic.APPROVALS, _W, "strategy_version.rolled_back", "A version was rolled back"),
+    (Topic.APPROVALS, _W, "approval_policy.changed", "An approval policy changed"),
+    (Topic.APPROVALS, _W, "approval_waiver.granted", "People may decide on their own requests"),
+    (Topic.APPROVALS, _I, "approval_waiver.revoked", "Nobody decides on their own request"),
+    (Topic.BOTS, _I, "bot.version_taken", "A bot took the active version"),
     (Topic.SECURITY, _W, "user.created", "Person added"),
     (Topic.SECURITY, _I, "user.logged_in", "Signed in"),
     (Topic.SECURITY, _W, "user.login_failed", "Sign-in failed"),
@@ -131,6 +153,11 @@ KINDS: dict[str, Kind] = {
 UNTOLD = frozenset(
     {
         "account.resealed",
+        "approval.used",
+        "strategy_version.approved",
+        "strategy_version.retired",
+        "strategy_version.simulated",
+        "strategy_version.unapproved",
         "agent.run_by_hand",
         "bot.cycle_run",
         "channel.resealed",

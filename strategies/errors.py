@@ -25,6 +25,18 @@ class VersionCorrupt(Conflict):
     code = "STRATEGY_VERSION_CORRUPT"
 
 
+class VersionStateWrong(Conflict):
+    """It isn't in the state that this step starts from; somebody else may have been faster."""
+
+    code = "STRATEGY_VERSION_STATE_WRONG"
+
+
+class NothingToRollBack(Conflict):
+    """No version was replaced, or it was brought back already: a rollback is one step."""
+
+    code = "STRATEGY_NOTHING_TO_ROLL_BACK"
+
+
 class AgentUnknown(NotFound):
     code = "AGENT_UNKNOWN"
 

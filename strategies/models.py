@@ -63,6 +63,23 @@ class StrategyVersion(models.Model):
         return f"{self.strategy_id} v{self.number}"
 
 
+class Activation(models.Model):
+    """One change of what is active; the newest one says what a rollback brings back."""
+
+    strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="activations")
+    version = models.ForeignKey(StrategyVersion, models.PROTECT, related_name="activations")
+    replaced = models.ForeignKey(StrategyVersion, models.PROTECT, null=True, related_name="+")
+    rollback = models.BooleanField(default=False)
+    by = models.ForeignKey("auth.User", models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} instead of {self.replaced_id}"
+
+
 class Agent(models.Model):
     """How one agent is set and how it fares; the code is in `strategies.agents`.
 

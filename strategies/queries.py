@@ -16,7 +16,7 @@ from strategies.agents import Noticed, Standing
 from strategies.errors import AgentUnknown, StrategyUnknown, VersionCorrupt, VersionUnknown
 from strategies.hashing import code_hash, params_hash
 from strategies.macro import NewsWindow, window_at, windows_of
-from strategies.models import Agent, Finding, Posture, Strategy, StrategyVersion
+from strategies.models import Activation, Agent, Finding, Posture, Strategy, StrategyVersion
 from strategies.protocol import Params
 
 
@@ -60,6 +60,12 @@ def active_version(name: str) -> StrategyVersion:
     if found is None:
         raise VersionUnknown(f"{name} has no active version")
     return found
+
+
+def last_activation(name: str) -> Activation | None:
+    """The newest change of what is active; None while version 1 was never replaced."""
+    rows = Activation.objects.filter(strategy__name=name)
+    return rows.select_related("version", "replaced", "by").order_by("-id").first()
 
 
 def params_of(version: StrategyVersion) -> Params:

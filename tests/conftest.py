@@ -16,7 +16,7 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-from approvals import call_triggers
+from approvals import approval_triggers, call_triggers
 from config import bus
 from trading import audit_triggers, trial_triggers
 
@@ -84,7 +84,9 @@ def flush_past_the_triggers() -> Iterator[None]:
         guarded = (audit_triggers, trial_triggers, call_triggers)
         for triggers in guarded:
             _drop_triggers(self.connection, triggers.TABLE)
+        approval_triggers.lift(self.connection)
         real(self, sql_list)
+        approval_triggers.lay(self.connection)
         for triggers in guarded:
             triggers.lay(self.connection)
 

@@ -13,6 +13,7 @@ OPERATE = "trading.operate_bots"
 STOP = "trading.emergency_stop"
 APPROVE_LIVE = "trading.approve_live"
 ADMINISTER = "trading.administer"
+APPROVE = "approvals.approve"  # apart from operating: who proposes needs somebody else
 
 VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 
@@ -30,6 +31,7 @@ ROLE_PERMISSIONS: dict[str, tuple[str, ...]] = {
         OPERATE,
         STOP,
         APPROVE_LIVE,
+        APPROVE,
         ADMINISTER,
         "marketdata.operate_marketdata",
         "strategies.operate_strategies",

@@ -1,5 +1,14 @@
 """The nouns of this room, one file per subject."""
 
+from approvals.models.approvals import (
+    Approval,
+    ApprovalDecision,
+    ApprovalKind,
+    ApprovalPolicy,
+    ClockMove,
+    OnExpiry,
+    Waiver,
+)
 from approvals.models.calls import LlmCall, LlmCircuit, LlmMonth, LlmReservation
 from approvals.models.notifications import (
     Attempt,
@@ -13,6 +22,13 @@ from approvals.models.notifications import (
 from approvals.models.suggestions import Review, Shadow, Source, Suggestion
 
 __all__ = [
+    "Approval",
+    "ApprovalDecision",
+    "ApprovalKind",
+    "ApprovalPolicy",
+    "ClockMove",
+    "OnExpiry",
+    "Waiver",
     "LlmCall",
     "LlmCircuit",
     "LlmMonth",

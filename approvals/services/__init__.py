@@ -1,6 +1,7 @@
 """Every write of this room, a verb each."""
 
 from approvals.services._analyst import list_models, make_analyst, test_model
+from approvals.services._archive import known_models, opened_call
 from approvals.services._calls import answer_of, ask_model, call_digest, prompt_of
 from approvals.services._channels import (
     add_channel,
@@ -10,15 +11,36 @@ from approvals.services._channels import (
     sync_house_channels,
     test_channel,
 )
+from approvals.services._decisions import approve, comment, reject
 from approvals.services._deliver import deliver
+from approvals.services._expiry import expire_due, move_deadlines, remind
 from approvals.services._follow import follow
 from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
+from approvals.services._policies import change_policy, grant_waiver, revoke_waiver
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
+from approvals.services._requests import request_activation, withdraw
 from approvals.services._reviews import advance_reviews, start_review
+from approvals.services._subjects import reasons_against
 from approvals.services._suggestions import follow_decision, put_before_people
+from approvals.services._uses import activate, roll_back
 
 __all__ = [
+    # Approvals
+    "activate",
+    "approve",
+    "change_policy",
+    "comment",
+    "expire_due",
+    "grant_waiver",
+    "move_deadlines",
+    "reasons_against",
+    "reject",
+    "remind",
+    "request_activation",
+    "revoke_waiver",
+    "roll_back",
+    "withdraw",
     # Reviews and suggestions
     "advance_reviews",
     "follow_decision",
@@ -28,8 +50,10 @@ __all__ = [
     "answer_of",
     "ask_model",
     "call_digest",
+    "known_models",
     "list_models",
     "make_analyst",
+    "opened_call",
     "prompt_of",
     "test_model",
     # Channels

@@ -9,13 +9,27 @@ from strategies.services._agents import (
     sync_agents,
 )
 from strategies.services._findings import store_waiting_findings
+from strategies.services._life import (
+    activate_version,
+    approve_version,
+    mark_simulated,
+    retire_version,
+    roll_back_version,
+    unapprove_version,
+)
 from strategies.services._signals import claim_due_series, detect_signals, mark_signal_executed
 from strategies.services._versions import create_version, sync_strategies
 
 __all__ = [
     # versions
+    "activate_version",
+    "approve_version",
     "create_version",
+    "mark_simulated",
+    "retire_version",
+    "roll_back_version",
     "sync_strategies",
+    "unapprove_version",
     # agents
     "AgentResult",
     "change_agent",

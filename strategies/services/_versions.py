@@ -83,6 +83,10 @@ def _version(
     hashes = {"params_hash": params_hash(content), "code_hash": code_hash(strategy)}
     found = row.versions.filter(**hashes).first()
     if found is not None:
+        # What was retired may be proposed anew, from the start.
+        reopened = row.versions.filter(pk=found.pk, state=StrategyVersion.State.RETIRED)
+        if reopened.update(state=StrategyVersion.State.CANDIDATE):
+            found.refresh_from_db()
         return found
     last = row.versions.aggregate(last=Max("number"))["last"] or 0
     return row.versions.create(

@@ -13,7 +13,7 @@ from strategies import queries, registry, services
 from strategies.errors import ParamsInvalid, StrategyUnknown
 from strategies.hashing import code_hash, params_hash
 from strategies.models import StrategyVersion
-from tests.strategies.factories import NOW, make_version
+from tests.strategies.factories import NOW, forge_version, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -70,8 +70,7 @@ def test_a_new_version_changes_no_other() -> None:
 
 
 def test_changed_code_makes_a_version_of_the_same_parameters() -> None:
-    make_version("sma_cross")
-    StrategyVersion.objects.filter(strategy__name="sma_cross").update(code_hash="0" * 64)
+    forge_version(make_version("sma_cross"), code_hash="0" * 64)
 
     version = make_version("sma_cross")
 

@@ -11,7 +11,7 @@ from strategies.hashing import params_hash
 from strategies.library.trend_ema import TrendEmaParams
 from strategies.models import Strategy, StrategyVersion
 from strategies.queries import ParamChange
-from tests.strategies.factories import NOW, make_version
+from tests.strategies.factories import NOW, forge_version, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -27,8 +27,7 @@ def test_parameters_come_back_as_they_went_in() -> None:
 
 def test_parameters_that_were_edited_in_the_row_are_refused() -> None:
     version = make_version("trend_ema", fast=7)
-    StrategyVersion.objects.filter(pk=version.pk).update(params={**version.params, "fast": 8})
-    version.refresh_from_db()
+    forge_version(version, params={**version.params, "fast": 8})
 
     with pytest.raises(VersionCorrupt, match="edited after it was made"):
         queries.params_of(version)
@@ -63,7 +62,7 @@ def test_only_one_version_of_a_strategy_can_be_active() -> None:
     version = make_version("trend_ema", fast=7)
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        StrategyVersion.objects.filter(pk=version.pk).update(state="ACTIVE")
+        forge_version(version, state="ACTIVE")
 
 
 def test_rows_are_named_by_what_people_call_them() -> None:

@@ -34,6 +34,8 @@ class Bot(models.Model):
         "trading.ExchangeAccount", models.PROTECT, null=True, related_name="bots"
     )
     version = models.ForeignKey(StrategyVersion, models.PROTECT, related_name="bots")
+    # On paper it takes its strategy's newly active version at its next candle; live never.
+    follows_active = models.BooleanField(default=False)
     knobs = models.JSONField(default=dict)  # trading.knobs.Knobs
     status = models.CharField(max_length=8, choices=Status, default=Status.STOPPED, db_index=True)
     stop_requested = models.BooleanField(default=False, db_index=True)
@@ -112,6 +114,9 @@ class DecisionRecord(models.Model):
     symbol = models.ForeignKey(Symbol, models.PROTECT, related_name="+")
     timeframe = models.CharField(max_length=3, choices=TIMEFRAMES)
     candle_close_ms = models.BigIntegerField()
+    version = models.ForeignKey(  # that decided; unknown of records older than this column
+        StrategyVersion, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     action = models.CharField(max_length=6, choices=Action)
     reason = models.CharField(max_length=40)  # trading.reasons.Reason: stable
     detail = models.CharField(max_length=200, blank=True)

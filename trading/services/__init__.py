@@ -39,7 +39,7 @@ from trading.services._confirm import (
     prune_confirmations,
 )
 from trading.services._cycle import run_bot, run_cycle
-from trading.services._data import retry_dead_letter
+from trading.services._data import discard_dead_letter, fill_gap, retry_dead_letter
 from trading.services._failures import tell_failures, tell_failures_for_beat
 from trading.services._fills import FillReport, apply_fills
 from trading.services._grants import (
@@ -87,11 +87,13 @@ from trading.services._system import (
     emergency_stop,
     ensure_system_state,
     pause_system,
+    request_halt,
     resume_system,
     set_system_state,
     start_scheduler,
     stop_scheduler,
 )
+from trading.services._take_version import active_for
 from trading.services._tick import (
     Hints,
     bots_on,
@@ -100,7 +102,14 @@ from trading.services._tick import (
     tick_without_database,
     watch,
 )
-from trading.services._versions import create_version
+from trading.services._versions import (
+    activate_version,
+    approve_version,
+    create_version,
+    retire_version,
+    roll_back_version,
+    unapprove_version,
+)
 from trading.services.reconciliation._incident_orders import cancel_incident_order
 from trading.services.reconciliation._incidents import acknowledge_incident
 from trading.services.reconciliation._reachability import reconcile_soon
@@ -112,6 +121,7 @@ from trading.services.reconciliation._reconcile import (
 from trading.services.research._artifacts import prune_artifacts
 from trading.services.research._cross_validation import cross_validate_strategy
 from trading.services.research._drift import measure_drift, measure_drifts, start_drift
+from trading.services.research._evidence import dataset_digest, evidence_reasons
 from trading.services.research._in_sample import InSample, measure_in_sample, split_ms
 from trading.services.research._searches import (
     Aim,
@@ -200,6 +210,15 @@ __all__ = [
     "create_token",
     "create_user",
     "create_version",
+    "activate_version",
+    "active_for",
+    "approve_version",
+    "dataset_digest",
+    "evidence_reasons",
+    "request_halt",
+    "retire_version",
+    "roll_back_version",
+    "unapprove_version",
     "emergency_stop",
     "cross_validate_strategy",
     "ensure_system_state",
@@ -223,6 +242,8 @@ __all__ = [
     "resume_search",
     "resume_system",
     "retry_dead_letter",
+    "discard_dead_letter",
+    "fill_gap",
     "revoke_token",
     "run_bot",
     "run_cycle",

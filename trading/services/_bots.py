@@ -41,6 +41,7 @@ from trading.services._knobs import checked_knobs
 Status = Bot.Status
 OPEN_JOBS = (Job.Status.QUEUED, Job.Status.RUNNING)
 MAX_SYMBOLS = 20
+UNHURRIED = {"name", "knobs", "follows_active"}  # changed while it runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,12 @@ def create_bot(
     paper_mode: bool = True,
     starting_cash: Decimal | None = None,
     replay: Replay | None = None,
+    follows_active: bool = False,
 ) -> Bot:
-    """A stopped bot with its cash. Refuses live mode, no or mixed symbols, wrong knobs."""
+    """A stopped bot with its cash. Refuses live mode, no or mixed symbols, wrong knobs.
+
+    With `follows_active` it will take the version that is activated after `version`.
+    """
     cash = settings.ENV.trading_paper_starting_equity if starting_cash is None else starting_cash
     _check_shape(name, symbols, timeframe, paper_mode, cash, replay)
     bot = Bot.objects.create(
@@ -74,6 +79,7 @@ def create_bot(
         timeframe=timeframe,
         paper_mode=paper_mode,
         version=version,
+        follows_active=follows_active and replay is None,
         knobs=checked_knobs(knobs or {}).stored(),
         starting_cash=cash,
         cash=cash,
@@ -94,25 +100,29 @@ def create_bot(
 
 @transaction.atomic
 def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now: datetime) -> Bot:
-    """Change name, symbols, timeframe, version or knobs; all but the name only while stopped."""
+    """Change name, symbols, timeframe, version, knobs, or whether it follows the active version;
+    what it trades only while stopped.
+    """
     bot = get_bot(bot_id, lock=True)
-    unknown = set(changes) - {"name", "symbols", "timeframe", "version", "knobs"}
+    unknown = set(changes) - {"name", "symbols", "timeframe", "version", "knobs", "follows_active"}
     if unknown:
         raise BotInvalid(f"Can't be changed: {', '.join(sorted(unknown))}.")
-    if bot.is_running and set(changes) - {"name", "knobs"}:
+    if bot.is_running and set(changes) - UNHURRIED:
         raise BotAlreadyRunning("Stop the bot before changing what it trades.")
-    if not bot.paper_mode and set(changes) - {"name", "knobs"}:
+    if not bot.paper_mode and set(changes) - UNHURRIED:
         raise BotIsLive("Bring the bot back to paper before changing what it trades.")
     before = _content(bot)
     symbols = changes.get("symbols", list(bot.symbols.order_by("botsymbol__rank")))
     bot.name = str(changes.get("name", bot.name)).strip()
     bot.timeframe = changes.get("timeframe", bot.timeframe)
     bot.version = changes.get("version", bot.version)
+    bot.follows_active = bool(changes.get("follows_active", bot.follows_active))
     if "knobs" in changes:
         bot.knobs = checked_knobs({**bot.knobs, **changes["knobs"]}).stored()
     _check_shape(bot.name, symbols, bot.timeframe, True, bot.starting_cash, None)
     bot.updated_at = now
-    bot.save(update_fields=["name", "timeframe", "version", "knobs", "updated_at"])
+    written = ["name", "timeframe", "version", "follows_active", "knobs", "updated_at"]
+    bot.save(update_fields=written)
     if not bot.is_running:  # a cycle by hand that is under way writes no more
         Bot.objects.filter(pk=bot.pk).update(fence=F("fence") + 1, lease_until=None)
     if "symbols" in changes:
@@ -349,6 +359,7 @@ def _content(bot: Bot) -> dict[str, Any]:
         "symbols": [str(symbol) for symbol in bot.symbols.order_by("botsymbol__rank")],
         "timeframe": bot.timeframe,
         "version": str(bot.version),
+        "follows_active": bot.follows_active,
         "knobs": bot.knobs,
         "paper_mode": bot.paper_mode,
         "starting_cash": f"{bot.starting_cash:f}",

@@ -24,6 +24,7 @@ from trading.services._live import QuoteFor, follow, has_to_stop, needs_quotes, 
 from trading.services._orders import cancel_all_orders
 from trading.services._protection import watch_protection
 from trading.services._replay import replay, replayed_all
+from trading.services._take_version import take_active_version
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +95,7 @@ def _advance(
     bot: Bot, now: datetime, quote_for: QuoteFor, budget_s: float
 ) -> tuple[bool, datetime | None]:
     _jobs.begin_bot_job(bot=bot, now=now)
+    take_active_version(bot, now=now)
     books = Books.open(bot)
     if not bot.is_replay:
         if not has_to_stop(books):

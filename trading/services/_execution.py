@@ -217,6 +217,7 @@ def protective_exit(
         symbol=lane.symbol,
         timeframe=books.bot.timeframe,
         candle_close_ms=close_ms,
+        version=books.bot.version,
         action=DecisionRecord.Action.EXIT,
         reason=hit.reason,
         detail=f"level {plain(hit.level):f}"[:200],  # its zeros depend on what was stored

@@ -168,7 +168,8 @@ def _paper_reasons(bot: Bot, now: datetime) -> list[str]:
 
 def _same_since(bot: Bot) -> datetime:
     """Since when it trades what it trades: a record of other parameters proves nothing."""
-    changes = AuditEvent.objects.filter(action="bot.changed", subject=f"bot:{bot.pk}")
+    changed = ("bot.changed", "bot.version_taken")
+    changes = AuditEvent.objects.filter(action__in=changed, subject=f"bot:{bot.pk}")
     for event in changes.order_by("-seq"):
         before, after = event.before or {}, event.after or {}
         if any(before.get(name) != after.get(name) for name in _TRADES):

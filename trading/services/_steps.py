@@ -133,6 +133,7 @@ def decision_of(
         symbol=step.lane.symbol,
         timeframe=books.bot.timeframe,
         candle_close_ms=step.close_ms,
+        version=books.bot.version,
         action=Action.DENIED if denial else action,
         reason=denial or wanted.reason,
         detail=f"wanted {wanted.side} ({wanted.reason})" if denial else "",

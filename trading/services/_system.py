@@ -127,6 +127,15 @@ def emergency_stop(
     )
 
 
+def request_halt(*, reason: str, by: User | None, now: datetime) -> HaltRequest:
+    """The stop's first row alone, in the caller's transaction: from its commit on nothing is sent.
+
+    Call `emergency_stop` next; if the process dies before, the tick does it.
+    """
+    who = by.get_username() if by else "system"
+    return HaltRequest.objects.create(reason=reason[:200], requested_by=who, at=now)
+
+
 def finish_emergency_stop(*, now: datetime) -> StopProof | None:
     """Do the rest of a stop whose process died after its halt row; None if there is none."""
     halted = HaltRequest.objects.filter(lifted_at=None, at__lt=now - STOP_TAKES).first()

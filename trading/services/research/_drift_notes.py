@@ -13,7 +13,7 @@ from trading.models import AuditEvent, Bot, DecisionRecord, Fill
 from trading.reasons import Reason
 from trading.simulation.run import DENIALS
 
-CHANGED = ("bot.changed", "bot.knobs_changed")
+CHANGED = ("bot.changed", "bot.knobs_changed", "bot.version_taken")
 SHAPE = ("version", "symbols", "timeframe")
 
 

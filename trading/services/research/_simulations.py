@@ -30,6 +30,7 @@ from trading.models import Job, Simulation
 from trading.queries import _simulations as simulation_queries
 from trading.services._audit import record
 from trading.services._knobs import checked_knobs
+from trading.services._versions import note_simulated
 from trading.services.research._stretches import Stage, stage_of
 from trading.services.research._trials import count_trials, merged, trials_of
 from trading.simulation import FillAt
@@ -150,6 +151,7 @@ def run_simulation(*, simulation: Simulation, progress: Progress, now: datetime)
             now=now,
             after={"verdict": report.told["verdict"]["colour"], "report": report.digest},
         )
+        note_simulated(simulation, now=now)
 
 
 def trials_for(simulation: Simulation) -> Trials:
