@@ -70,6 +70,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "System",
         (
             Place("trading:jobs", "Jobs", "jobs", "j"),
+            Place("trading:data-quality", "Data quality", "signal", "q"),
             Place("trading:controls", "Controls", "controls", "c"),
             Place("trading:audit", "Audit", "audit", "a"),
             Place("approvals:channels", "Notifications", "bell", "y"),

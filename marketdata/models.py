@@ -202,6 +202,11 @@ class FeedInterruption(models.Model):
     def __str__(self) -> str:
         return f"{self.exchange} {self.cause} {self.began_at:%Y-%m-%d %H:%M:%S}"
 
+    @property
+    def lasted_s(self) -> float | None:
+        """Seconds; None while it lasts."""
+        return (self.ended_at - self.began_at).total_seconds() if self.ended_at else None
+
 
 class DeadLetter(models.Model):
     """What could not be stored, with the reason, kept until a person deals with it."""
@@ -209,6 +214,7 @@ class DeadLetter(models.Model):
     class Status(models.TextChoices):
         OPEN = "OPEN"
         RETRIED = "RETRIED"
+        DROPPED = "DROPPED"  # a person said that nothing is lost with it
 
     kind = models.CharField(max_length=20)  # "candle", "ticker", "symbol"
     digest = models.CharField(max_length=32, unique=True)  # the same letter is kept once

@@ -19,6 +19,7 @@ from trading.views import (
     jobs,
     live,
     markets,
+    quality,
     reconciliation,
     searches,
     simulations,
@@ -99,6 +100,11 @@ urlpatterns = [
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),
     path("jobs/backfill/<path:symbol>/", jobs.backfill_start, name="backfill-start"),
+    path("data-quality/", quality.data_quality, name="data-quality"),
+    path("data-quality/gaps/<int:gap_id>/fill/", quality.gap_fill, name="gap-fill"),
+    path(
+        "dead-letters/<int:letter_id>/discard/", quality.letter_discard, name="letter-discard"
+    ),
     path("dead-letters/<int:letter_id>/retry/", jobs.letter_retry, name="letter-retry"),
     path("simulations/", simulations.simulations, name="simulations"),
     path("simulations/new/", simulations.simulation_new, name="simulation-new"),

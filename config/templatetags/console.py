@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from config import clock
@@ -223,6 +223,28 @@ def spark(values: Sequence[float], label: str = "") -> SafeString | str:
         tone(known[-1] - known[0]),
         label,
         spark_points(known),
+    )
+
+
+@register.simple_tag
+def heat(parts: Sequence[float], label: str = "") -> SafeString:
+    """A row of cells, one for each part in [0, 1]: nothing for 0, the fuller the stronger."""
+    cells = format_html_join(
+        "",
+        '<rect class="heat__{}" x="{}" width="3" height="12"></rect>',
+        (
+            ("most" if part >= 0.5 else "some" if part >= 0.1 else "few", 4 * index)
+            for index, part in enumerate(parts)
+            if part > 0
+        ),
+    )
+    return format_html(
+        '<svg class="heat" viewBox="0 0 {} 12" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><rect class="heat__whole" width="{}" height="12"></rect>{}</svg>',
+        4 * len(parts),
+        label,
+        4 * len(parts),
+        cells,
     )
 
 

@@ -1,7 +1,12 @@
 """Every verb of market data."""
 
 from marketdata.services._backfill import BackfillResult, backfill_candles
-from marketdata.services._candles import IngestResult, ingest_candles, retry_dead_letter
+from marketdata.services._candles import (
+    IngestResult,
+    discard_dead_letter,
+    ingest_candles,
+    retry_dead_letter,
+)
 from marketdata.services._circuits import ask
 from marketdata.services._gaps import mark_absent, note_gaps
 from marketdata.services._history import (
@@ -15,11 +20,17 @@ from marketdata.services._indicators import (
     refresh_stale_indicators,
     subscribe_indicators,
 )
+from marketdata.services._interruptions import (
+    begin_interruption,
+    end_interruption,
+    end_left_interruptions,
+)
 from marketdata.services._leases import (
     LEASE_S,
     claim_lease,
     lease_holder,
     release_lease,
+    standby_of,
 )
 from marketdata.services._letters import set_aside
 from marketdata.services._symbols import (
@@ -51,6 +62,7 @@ __all__ = [
     "IngestResult",
     "backfill_candles",
     "catch_up",
+    "discard_dead_letter",
     "fill_gaps",
     "import_candles",
     "ingest_candles",
@@ -66,10 +78,14 @@ __all__ = [
     # exchanges and the feed
     "LEASE_S",
     "ask",
+    "begin_interruption",
     "claim_lease",
+    "end_interruption",
+    "end_left_interruptions",
     "lease_holder",
     "release_lease",
     "set_aside",
+    "standby_of",
     # drawings
     "change_annotation",
     "create_annotation",

@@ -139,6 +139,19 @@ def retry_dead_letter(*, letter_id: int, now: datetime) -> DeadLetter:
     return letter
 
 
+def discard_dead_letter(*, letter_id: int) -> DeadLetter:
+    """Nobody needs what it holds. The letter stays, so that the same one isn't kept anew.
+
+    Refuses DeadLetterInvalid when it was dealt with already.
+    """
+    open_still = DeadLetter.objects.filter(pk=letter_id, status=DeadLetter.Status.OPEN)
+    dropped = open_still.update(status=DeadLetter.Status.DROPPED)
+    letter = DeadLetter.objects.get(pk=letter_id)
+    if not dropped and letter.status != DeadLetter.Status.DROPPED:
+        raise DeadLetterInvalid("It was stored already: there is nothing to discard.")
+    return letter
+
+
 def _store_again(letter: DeadLetter, now: datetime) -> None:
     payload = letter.payload
     symbol = Symbol.objects.filter(pk=payload.get("symbol_id")).first()

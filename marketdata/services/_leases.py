@@ -22,7 +22,17 @@ def claim_lease(*, holder: str, now: datetime, name: str = "feed") -> bool:
         return True
     row = FeedLease(name=name, holder=holder, expires_at=until)
     FeedLease.objects.bulk_create([row], ignore_conflicts=True)
-    return lease_holder(name) == holder
+    if lease_holder(name) == holder:
+        return True
+    FeedLease.objects.update_or_create(
+        name=standby_of(name), defaults={"holder": holder, "expires_at": until}
+    )
+    return False
+
+
+def standby_of(name: str = "feed") -> str:
+    """Under which name the one that stands by is kept, for people to see."""
+    return f"{name}-standby"
 
 
 def release_lease(*, holder: str, now: datetime, name: str = "feed") -> None:

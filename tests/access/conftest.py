@@ -8,10 +8,11 @@ import pytest
 
 from config import clock
 from marketdata.indicators import Spec
-from marketdata.models import Annotation, DeadLetter, IndicatorSpec
+from marketdata.models import Annotation, DeadLetter, FeedGap, IndicatorSpec
 from strategies import services as strategy_services
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
+from tests.approvals.factories import make_advice
 from tests.trading.factories import make_account, make_grant, make_incident
 from tests.trading.simulating import finished, searched
 from trading import access
@@ -51,6 +52,9 @@ def ids(console: None) -> dict[str, str]:
     letter = DeadLetter.objects.create(
         kind="candle", digest="d", source="x", payload={}, reason="odd", at=now
     )
+    gap = FeedGap.objects.create(
+        symbol=symbol, timeframe="1m", from_ms=0, to_ms=60_000, found_at=now
+    )
     sma = Spec.of("sma")
     spec = IndicatorSpec.objects.create(
         symbol=symbol, timeframe="1m", name="sma", params=dict(sma.params), params_hash="h"
@@ -58,7 +62,7 @@ def ids(console: None) -> dict[str, str]:
     drawing = Annotation.objects.create(
         symbol=symbol, shape_type="text", points=[{"time": 1, "price": 1.0}], created_at=now
     )
-    account = make_account()
+    account, advice = make_account(), make_advice(now=now)
     return {
         "account_id": str(account.pk),
         "grant_id": str(make_grant(make_bot(name="Live"), account).pk),
@@ -67,11 +71,15 @@ def ids(console: None) -> dict[str, str]:
         "order_id": str(order.pk),
         "job_id": str(job.pk),
         "letter_id": str(letter.pk),
+        "gap_id": str(gap.pk),
         "spec_id": str(spec.pk),
         "symbol_id": str(symbol.pk),
         "annotation_id": str(drawing.pk),
         "simulation_id": str(finished().pk),
         "search_id": str(searched().pk),
+        "call_id": str(advice.call_id),
+        "review_id": str(advice.review_id),
+        "suggestion_id": str(advice.pk),
         "channel_id": "1",
         "delivery_id": "1",
         "token_id": str(token_of_nobody().pk),

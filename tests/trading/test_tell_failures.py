@@ -10,7 +10,7 @@ from pytest_django import Settings
 from approvals import services as approval_services
 from approvals.models import Notification
 from marketdata import services as marketdata_services
-from marketdata.models import Circuit, Symbol, Ticker
+from marketdata.models import Circuit, FeedInterruption, Symbol, Ticker
 from tests.approvals.factories import make_channel, make_person
 from tests.trading.factories import NOW, later, make_bot, make_symbol
 from tests.trading.live_desk import set_env
@@ -158,6 +158,22 @@ def test_the_feed_leaves_it_to_beat_while_that_is_alive() -> None:
     for seconds in range(60):
         services.beat_heart(process="beat", now=later(seconds))
         assert services.tell_failures_for_beat(now=later(seconds)) == []
+
+
+def test_a_long_interruption_of_the_streams_is_told_though_prices_are_fresh(see: See) -> None:
+    freshen(make_priced(), 3600)
+    cause = FeedInterruption.Cause.SILENT
+    row = FeedInterruption.objects.create(
+        exchange="simulated", cause=cause, began_at=NOW, symbols=["BTC/USDT"], detail="no pong"
+    )
+
+    assert see(0, 55) == []
+    assert see(60, 60) == ["feed.interrupted"]
+    assert AuditEvent.objects.latest("seq").reason == (
+        "Since 00:00:00 nothing was said any more, 1 symbols: no pong"
+    )
+    FeedInterruption.objects.filter(pk=row.pk).update(outcome=FeedInterruption.Outcome.WHOLE)
+    assert see(65, 125) == ["feed.resumed"]
 
 
 def test_a_takeover_is_told_when_it_stays(see: See) -> None:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from marketdata import queries as marketdata_queries
 from marketdata import services as marketdata_services
-from marketdata.models import Circuit
+from marketdata.models import Circuit, FeedInterruption
 from trading import queries, watching
 from trading.models import Bot, Watchpoint
 from trading.services._audit import record
@@ -44,7 +45,8 @@ class _Look:
 def tell_failures(*, now: datetime) -> list[str]:
     """Look at everything once; the actions that were recorded. Two at once tell once."""
     causes = [*_processes(now), *_circuits()]
-    looks = [*causes, *_prices(now, {look.subject for look in causes if look.wrong})]
+    wrong = {look.subject for look in causes if look.wrong}
+    looks = [*causes, *_streams(wrong), *_prices(now, wrong)]
     known = {row.subject: row for row in Watchpoint.objects.all()}
     told = [action for look in looks if (action := _tell(look, known.get(look.subject), now))]
     gone = known.keys() - {look.subject for look in looks} - {LEASE}
@@ -82,6 +84,29 @@ def _circuits() -> Iterator[_Look]:
             lasts=CIRCUIT_LASTS,
             reason=f"Left alone after {row.failures} failures: {row.last_error}",
         )
+
+
+def _streams(wrong: Collection[str]) -> Iterator[_Look]:
+    """Prices may go on by asking while a stream is away; features and prints don't."""
+    rows = marketdata_queries.interruptions().filter(outcome=FeedInterruption.Outcome.OPEN)
+    first = {row.exchange: row for row in rows}
+    for exchange in settings.ENV.exchanges:
+        row = first.get(exchange)
+        explained = "process:feed" in wrong or f"circuit:{exchange}" in wrong
+        yield _Look(
+            subject=f"stream:{exchange}",
+            failed="feed.interrupted",
+            well="feed.resumed",
+            wrong=None if explained else row is not None,
+            lasts=timedelta(seconds=settings.ENV.notify_stale_s),
+            reason=_interrupted(row) if row else "",
+        )
+
+
+def _interrupted(row: FeedInterruption) -> str:
+    since = f"Since {row.began_at:%H:%M:%S} {row.get_cause_display()}"
+    said = f": {row.detail}" if row.detail else ""
+    return f"{since}, {len(row.symbols)} symbols{said}"
 
 
 def _prices(now: datetime, wrong: Collection[str]) -> Iterator[_Look]:
