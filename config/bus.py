@@ -67,6 +67,11 @@ def publish_on_commit(group: str, message: Mapping[str, Any]) -> None:
     transaction.on_commit(partial(publish, group, message), robust=True)
 
 
+def channel(name: str) -> str:
+    """A channel of our own: pub/sub is shared by all databases of a Redis."""
+    return f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}.{name}"
+
+
 @cache
 def client(timeout_s: float = 2) -> Any:
     """The shared synchronous Redis client (database 2: live market state); one per timeout."""

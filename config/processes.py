@@ -20,6 +20,8 @@ def web(*where: str) -> list[str]:
         *where,
         *("--lifespan", "off"),
         *("--ws", "websockets-sansio"),
+        # Small frames, ten a second to each client: compressing them costs more than it saves.
+        *("--ws-per-message-deflate", "false"),
         *("--log-level", "warning"),
         "--no-access-log",
         *("--timeout-graceful-shutdown", "3"),

@@ -23,6 +23,9 @@ from config.state import bus_socket, directory
 
 MEGABYTE = 1_000_000
 LEAST_FREE_MB = 200
+# Of every connection to a web process, on Linux: what a slow client has not been sent stays here,
+# where a newer price replaces it; and one that takes nothing at all is dropped.
+SLOW_CLIENTS = {"TCP_NOTSENT_LOWAT": 16_384, "TCP_USER_TIMEOUT": 60_000}
 
 
 def start(say: Callable[[str], object]) -> None:
@@ -68,6 +71,9 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for option, value in SLOW_CLIENTS.items():
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     try:
         listener.bind((host, port))
     except OSError as error:

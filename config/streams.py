@@ -9,11 +9,15 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, ClassVar, Protocol
 
 import orjson
+import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from config.rendering import to_json
 
+log = structlog.get_logger(__name__)
+
 RECHECK_S = 30.0
+BLOCKED_S = 10.0  # a client that takes nothing for that long is closed
 MAX_WAITING = 1000
 MAX_COMMAND_BYTES = 8192
 
@@ -53,11 +57,14 @@ class Mailbox:
 class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """A socket that only pushes; what a client sends is a subscription, never a command.
 
-    Refused without a login; closed with 4401 within `recheck_s` of its end.
+    Refused without a login; closed with 4401 within `recheck_s` of its end. Closed with 1013 when
+    a message has not left for `blocked_s`: whoever takes nothing gets nothing more.
     """
 
     permission: ClassVar[str]
     recheck_s: ClassVar[float] = RECHECK_S
+    blocked_s: ClassVar[float] = BLOCKED_S
+    blocked = False
 
     async def connect(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,6 +96,8 @@ class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                 await task
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.blocked:
+            return
         if len(text_data or "") > MAX_COMMAND_BYTES or bytes_data is not None:
             await self.close(TOO_LARGE)
             return
@@ -102,8 +111,21 @@ class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def push(self, event: str, data: Mapping[str, Any]) -> None:
         """Send one message; waits while the client is slow, silent once it is gone."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            await self.send(text_data=to_json({"event": event, "data": data}).decode())
+        await self.push_text(to_json({"event": event, "data": data}).decode())
+
+    async def push_text(self, text: str) -> None:
+        """The same for a message that is written already."""
+        if self.blocked:
+            return
+        with contextlib.suppress(OSError, RuntimeError):
+            try:
+                async with asyncio.timeout(self.blocked_s):
+                    await self.send(text_data=text)
+            except TimeoutError:
+                self.blocked = True
+                log.info("stream.client_blocked", path=self.scope["path"])
+                # Behind what it has not taken; the kernel drops who never takes anything.
+                await self.close(TRY_LATER)
 
     async def _watch(self, caller: Caller) -> None:
         while True:

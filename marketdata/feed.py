@@ -17,13 +17,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
 from django.db import connection, connections
 
 from config import clock
 from config.refusals import Refusal
-from marketdata import services
+from marketdata import services, tick_hub
 from marketdata.errors import ExchangeUnavailable
 from marketdata.exchanges.protocol import Exchange, PrintSource
 from marketdata.feed_follower import Follower, OnCandleClosed
@@ -172,14 +171,11 @@ class Feed:
         return LOOK_S
 
     async def _publish(self, messages: Sequence[dict[str, Any]]) -> None:
-        layer = get_channel_layer()
-        if layer is None or not messages:
+        if not messages:
             return
         try:
             async with asyncio.timeout(BUS_S):
-                for message in messages:
-                    await layer.group_send(f"ticks.{message['data']['symbol_id']}", message)
-                    await layer.group_send("ticks", message)
+                await asyncio.to_thread(tick_hub.publish, messages)
             self._bus_away = False
         except Exception as error:  # redis-py has its own tree of errors
             if not self._bus_away:

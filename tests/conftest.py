@@ -149,6 +149,7 @@ def asgi_server(transactional_db: None) -> Iterator[AsgiServer]:
             log_level="warning",
             lifespan="off",
             ws="websockets-sansio",
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
         )
     )

@@ -31,7 +31,7 @@ export function onEvent(name, callback) {
 export function onTick(symbol, callback) {
   const isNew = !tickListeners.has(symbol);
   const end = listen(tickListeners, symbol, callback);
-  tickStream ??= new Stream("/ws/ticks", hearTick, {
+  tickStream ??= new Stream("/ws/ticks", hearTicks, {
     opened: (stream) => stream.say({ subscribe: [...tickListeners.keys()] }),
   });
   if (isNew) tickStream.say({ subscribe: [symbol] });
@@ -108,9 +108,15 @@ function hearEvent({ event, data }) {
   if (event === "job.progress" && data.status !== "running") announce("job.changed");
 }
 
-function hearTick({ event, data }) {
-  if (event !== "tick") return;
-  tickListeners.get(`${data.exchange}:${data.symbol}`)?.forEach((callback) => callback(data));
+function hearTicks({ event, data }) {
+  if (event === "ticks") data.forEach(hearTick);
+}
+
+function hearTick([symbol, at_ms, price, bid, ask, change_24h, volume_24h, row]) {
+  const [time, open, high, low, close, volume] = row ?? [];
+  const bar = row && { time, open, high, low, close, volume };
+  const tick = { symbol, at_ms, price, bid, ask, change_24h, volume_24h, bar };
+  tickListeners.get(symbol)?.forEach((callback) => callback(tick));
 }
 
 // The first of a burst at once, the last of it a second later; nothing while nobody looks.

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from config import clock
 from config.bus import EVENTS_GROUP
 from marketdata import services as marketdata_services
-from marketdata import store
+from marketdata import store, tick_hub
 from marketdata.models import Symbol, Ticker
 from marketdata.timeframes import Timeframe
 from strategies import services as strategy_services
@@ -74,11 +74,11 @@ def tick(symbol: Symbol, price: float) -> dict[str, Any]:
     }
 
 
-def push_until(server: AsgiServer, symbol: Symbol, price: float, page: Page, text: str) -> None:
+def push_until(symbol: Symbol, price: float, page: Page, text: str) -> None:
     """A tick that is sent before the page subscribed is lost, so it is sent again."""
     cell = page.locator(f'live-price[symbol="{symbol}"]').first
     for _ in range(50):
-        server.push(f"ticks.{symbol.pk}", tick(symbol, price))
+        tick_hub.publish([tick(symbol, price)])
         page.wait_for_timeout(100)
         if cell.inner_text() == text:
             break
@@ -100,7 +100,7 @@ def test_a_tick_changes_the_price_in_place(
     page.goto(f"{asgi_server.url}/markets/")
     mark(page)
 
-    push_until(asgi_server, symbol, 123.45, page, "123.45")
+    push_until(symbol, 123.45, page, "123.45")
 
     expect(page.locator('live-price[field="change"]').first).to_have_text("+5.00\u202f%")
     expect_no_reload(page)

@@ -11,18 +11,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-import redis.asyncio
+import redis
 from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
 from django.db import DatabaseError, OperationalError
 
 from config import clock
 from marketdata import feed as feed_module
-from marketdata import quotes, services
+from marketdata import quotes, services, tick_hub
 from marketdata.errors import ExchangeUnavailable
 from marketdata.exchanges.protocol import TickerRow
 from marketdata.feed import Feed
 from marketdata.models import Candle, Circuit, FeedLease, Symbol
+from marketdata.tick_hub import Subscription, TickHub
 from tests.marketdata.factories import (
     FakeExchange,
     make_candles,
@@ -88,18 +88,17 @@ async def watched(exchange: str = "fake") -> Symbol:
 
 async def test_quotes_candles_and_ticks_flow() -> None:
     symbol = await watched()
-    layer = get_channel_layer()
-    channel = await layer.new_channel()
-    await layer.group_add(f"ticks.{symbol.pk}", channel)
+    hub, subscription = TickHub(), Subscription()
+    await hub.join(subscription, [symbol])
 
     async with running(LiveExchange("fake")):
         async with asyncio.timeout(WAIT_S):
-            message = await layer.receive(channel)
+            [tick] = await subscription.fresh()
         await until(lambda: Candle.objects.filter(symbol=symbol, timeframe="1m").count() == 20)
         await until(lambda: quotes.get_quote(symbol.pk))
 
-    assert message["type"] == "tick.message"
-    assert message["data"]["symbol_id"] == symbol.pk
+    await hub.leave(subscription, [symbol.pk])
+    assert tick.symbol_id == symbol.pk
 
 
 async def test_an_exchange_that_is_down_harms_no_other() -> None:
@@ -132,11 +131,10 @@ async def test_errors_of_any_kind_do_not_end_it(
 
 
 async def test_without_a_bus_candles_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoBus:
-        async def group_send(self, group: str, message: object) -> None:
-            raise redis.asyncio.ConnectionError("no bus")
+    def no_bus(messages: object) -> None:
+        raise redis.ConnectionError("no bus")
 
-    monkeypatch.setattr(feed_module, "get_channel_layer", NoBus)
+    monkeypatch.setattr(tick_hub, "publish", no_bus)
     symbol = await watched()
 
     async with running(LiveExchange("fake")):
