@@ -57,6 +57,7 @@ _KINDS = (
     (Topic.SYSTEM, _W, "system.paused", "System paused"),
     (Topic.SYSTEM, _W, "system.resumed", "System resumed"),
     (Topic.SYSTEM, _C, "system.emergency_stopped", "EMERGENCY STOP"),
+    (Topic.SYSTEM, _C, "database.restored", "Database restored from a backup"),
     (Topic.SYSTEM, _I, "system.scheduler_started", "Scheduler started"),
     (Topic.SYSTEM, _W, "system.scheduler_stopped", "Scheduler stopped"),
     (Topic.SYSTEM, _I, "dead_letter.retried", "Dead letter retried"),
