@@ -20,6 +20,11 @@ from marketdata.services._indicators import (
     refresh_stale_indicators,
     subscribe_indicators,
 )
+from marketdata.services._interruptions import (
+    begin_interruption,
+    end_interruption,
+    end_left_interruptions,
+)
 from marketdata.services._leases import (
     LEASE_S,
     claim_lease,
@@ -73,7 +78,10 @@ __all__ = [
     # exchanges and the feed
     "LEASE_S",
     "ask",
+    "begin_interruption",
     "claim_lease",
+    "end_interruption",
+    "end_left_interruptions",
     "lease_holder",
     "release_lease",
     "set_aside",
