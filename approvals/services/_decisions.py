@@ -129,6 +129,10 @@ def _check_override(row: Approval, reason: str) -> None:
     if row.override_reason and len(reason.strip()) < 3:
         words = "The verdict is red: say why you agree."
         raise ApprovalInvalid(words, fields={"reason": [words]})
+    unsupported = row.suggestion.unsupported if row.suggestion else 0
+    if unsupported and len(reason.strip()) < 3:
+        words = f"Nothing stored supports {unsupported} of its numbers: say why you agree."
+        raise ApprovalInvalid(words, fields={"reason": [words]})
 
 
 def _say(

@@ -12,6 +12,7 @@ from marketdata.models import Annotation, DeadLetter, FeedGap, IndicatorSpec
 from strategies import services as strategy_services
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
+from tests.approvals.factories import make_advice
 from tests.trading.factories import make_account, make_grant, make_incident
 from tests.trading.simulating import finished, searched
 from trading import access
@@ -61,7 +62,7 @@ def ids(console: None) -> dict[str, str]:
     drawing = Annotation.objects.create(
         symbol=symbol, shape_type="text", points=[{"time": 1, "price": 1.0}], created_at=now
     )
-    account = make_account()
+    account, advice = make_account(), make_advice(now=now)
     return {
         "account_id": str(account.pk),
         "grant_id": str(make_grant(make_bot(name="Live"), account).pk),
@@ -76,6 +77,9 @@ def ids(console: None) -> dict[str, str]:
         "annotation_id": str(drawing.pk),
         "simulation_id": str(finished().pk),
         "search_id": str(searched().pk),
+        "call_id": str(advice.call_id),
+        "review_id": str(advice.review_id),
+        "suggestion_id": str(advice.pk),
         "channel_id": "1",
         "delivery_id": "1",
         "token_id": str(token_of_nobody().pk),

@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 from django.urls import get_resolver
 from jsonschema import Draft202012Validator
 
+from approvals.services._archive import models_key
 from config import clock
 from config.api_docs import document
 from config.schema import WRITES
@@ -22,6 +24,7 @@ from strategies import services as strategy_services
 from tests.access.walk import routes
 from tests.api.factories import Api, make_bot, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
+from tests.approvals.factories import make_advice
 from tests.strategies.looks import spiking
 from tests.trading.factories import make_account, make_grant, make_incident, make_reconcile_run
 from tests.trading.simulating import finished, searched
@@ -42,6 +45,7 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/debug/features": BTC,
 }
 FOUND = ("simulation_id", "search_id", "account_id", "grant_id", "incident_id")
+FOUND += ("call_id", "review_id", "suggestion_id")
 NOT_JSON = {
     "/api/v1/sse",
     "/api/v1/audit/export",
@@ -87,6 +91,18 @@ def seeded(admin: Api) -> dict[str, Any]:
         "strategy": "trend_ema",
         "simulation_id": finished().pk,
         "search_id": searched().pk,
+        **make_advised(),
+    }
+
+
+def make_advised() -> dict[str, Any]:
+    """A review, its suggestion and its call; the list of models as if it had just been asked."""
+    cache.set(models_key(), ["model-a"])
+    advice = make_advice(now=clock.now())
+    return {
+        "call_id": advice.call_id,
+        "review_id": advice.review_id,
+        "suggestion_id": advice.pk,
     }
 
 
