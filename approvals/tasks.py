@@ -48,6 +48,12 @@ def advise(**_: Any) -> None:
 
 
 @shared_task
+def expire_approvals(**_: Any) -> None:
+    """Each second, from beat; the feed's watch does it too."""
+    services.check_approvals(now=clock.now())
+
+
+@shared_task
 def prune_notifications(**_: Any) -> None:
     services.prune_notifications(now=clock.now())
 

@@ -237,6 +237,7 @@ CELERY_TASK_ROUTES = {
     "trading.tasks.measure_drifts": {"queue": "simulations"},
     "trading.tasks.prune_artifacts": {"queue": "simulations"},
     "approvals.tasks.advise": {"queue": "advice"},
+    "approvals.tasks.expire_approvals": {"queue": "orders"},
     "approvals.tasks.measure_shadows": {"queue": "advice"},
     "strategies.tasks.run_analyst": {"queue": "advice"},
     "approvals.tasks.notify": {"queue": "notifications"},
@@ -249,6 +250,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "trading.tasks.tick", "schedule": 1.0, "options": {"expires": 2}},
     "advise": {"task": "approvals.tasks.advise", "schedule": 2.0, "options": {"expires": 2}},
+    "expire-approvals": {
+        "task": "approvals.tasks.expire_approvals",
+        "schedule": 1.0,
+        "options": {"expires": 2},
+    },
     "notify": {"task": "approvals.tasks.notify", "schedule": 2.0, "options": {"expires": 2}},
     "beat-outside": {
         "task": "approvals.tasks.beat_outside",

@@ -98,6 +98,7 @@ class Approval(models.Model):
     expires_at = models.DateTimeField()  # as it was asked for
     # When it ends on the wall clock: moved when that clock was set; for its use once approved.
     due_at = models.DateTimeField(db_index=True)
+    over_since = models.DateTimeField(null=True)  # first seen over, by one that waits a moment
     reminded = models.PositiveSmallIntegerField(default=0)  # per cent of its life, last told
     ended_at = models.DateTimeField(null=True)  # used, rejected, expired, ...
     ended_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")

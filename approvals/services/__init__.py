@@ -13,7 +13,7 @@ from approvals.services._channels import (
 )
 from approvals.services._decisions import approve, comment, reject
 from approvals.services._deliver import deliver
-from approvals.services._expiry import expire_due, move_deadlines, remind
+from approvals.services._expiry import check_approvals, watch_approvals
 from approvals.services._follow import follow
 from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
@@ -30,16 +30,15 @@ __all__ = [
     "activate",
     "approve",
     "change_policy",
+    "check_approvals",
     "comment",
-    "expire_due",
     "grant_waiver",
-    "move_deadlines",
     "reasons_against",
     "reject",
-    "remind",
     "request_activation",
     "revoke_waiver",
     "roll_back",
+    "watch_approvals",
     "withdraw",
     # Reviews and suggestions
     "advance_reviews",

@@ -20,7 +20,7 @@ from approvals.errors import (
     OwnApproval,
 )
 from approvals.models import Approval, ApprovalDecision, ApprovalKind, Waiver
-from approvals.services._expiry import expire_if_over
+from approvals.services._expiry import check_approvals
 from approvals.services._requests import tell
 from approvals.services._subjects import check_bound, check_digest
 from approvals.services._suggestions import follow_decision
@@ -111,7 +111,7 @@ def _decidable(approval_id: int, by: User, now: datetime) -> Approval:
     if row.state != PENDING:
         raise ApprovalNotOpen(f"It is {row.get_state_display().lower()} already.")
     if row.is_over(now):
-        expire_if_over(row, now=now)
+        check_approvals(now=now)
         raise ApprovalExpired("Its time is over: nobody decided.")
     if row.requested_by_id == by.pk:
         _waiver_for(row, now)

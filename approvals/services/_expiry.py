@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from approvals.approval_state import APPROVED, MARKS, OPEN, PENDING, mark_reached
 from approvals.models import Approval, ApprovalKind, ClockMove
@@ -23,25 +23,42 @@ SAME_MOVE = timedelta(seconds=5)  # two watches notice one jump within a second 
 REMINDERS = {50: "half_over", 80: "nearly_over"}
 
 
-def expire_due(*, now: datetime, grace: timedelta = GRACE) -> list[int]:
+def watch_approvals(*, now: datetime, moved_ms: float = 0.0) -> list[int]:
+    """The feed's second: what was due by the monotonic clock ends now; the ids that ended."""
+    if moved_ms:
+        move_deadlines(by_ms=moved_ms, now=now)
+    remind(now=now)
+    return expire_due(now=now)
+
+
+def check_approvals(*, now: datetime) -> list[int]:
+    """Beat's second, and what a person may ask for; the ids that ended.
+
+    The wall clock is all that it knows, so it gives the feed's watch `GRACE` to say that somebody
+    set it.
+    """
+    remind(now=now)
+    over = Approval.objects.filter(state__in=sorted(OPEN), due_at__lte=now)
+    fresh = Q(over_since=None) | Q(over_since__gt=now)
+    over.filter(fresh).update(over_since=now)
+    return expire_due(now=now, seen_before=now - GRACE)
+
+
+def expire_due(*, now: datetime, seen_before: datetime | None = None) -> list[int]:
     """End every request whose time is over, and stop everything if one's policy says so.
 
     The halt is committed together with the expiry, so that a process that dies in between leaves
     a stop behind that the tick finishes. Returns the ids that ended now.
     """
-    over = Approval.objects.filter(state__in=sorted(OPEN), due_at__lte=now - grace)
+    over = Approval.objects.filter(state__in=sorted(OPEN), due_at__lte=now)
+    if seen_before is not None:
+        over = over.filter(over_since__lte=seen_before)
     rows = list(over.select_related("version__strategy", "grant__bot").order_by("due_at", "pk"))
     ended = [row for row in rows if _expire(row, now)]
     reasons = [_said(row) for row in ended if row.state == PENDING and row.stops]
     if reasons:
         emergency_stop(reason=" ".join(reasons), by=None, now=now)
     return [row.pk for row in ended]
-
-
-def expire_if_over(row: Approval, *, now: datetime) -> None:
-    """Where it was about to be decided or used."""
-    if row.due_at <= now - GRACE:
-        expire_due(now=now)
 
 
 def remind(*, now: datetime) -> int:
@@ -75,7 +92,7 @@ def move_deadlines(*, by_ms: float, now: datetime) -> int:
         ClockMove.objects.filter(pk=1).update(at=now, by_ms=by_ms)
         shift = timedelta(milliseconds=by_ms)
         open_ = Approval.objects.filter(state__in=sorted(OPEN))
-        return open_.update(due_at=F("due_at") + shift)
+        return open_.update(due_at=F("due_at") + shift, over_since=None)
 
 
 def _same(one_ms: float, other_ms: float) -> bool:

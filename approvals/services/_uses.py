@@ -17,7 +17,7 @@ from approvals.errors import (
     ApproverNotAllowed,
 )
 from approvals.models import Approval, ApprovalKind
-from approvals.services._expiry import expire_if_over
+from approvals.services._expiry import check_approvals
 from approvals.services._requests import supersede, tell
 from approvals.services._subjects import check_bound
 from strategies.models import Activation
@@ -38,7 +38,7 @@ def activate(*, version_id: int, by: User, via: str, now: datetime) -> Activatio
     if row.state != APPROVED:
         raise ApprovalNotOpen("It still waits for people.")
     if row.is_over(now):
-        expire_if_over(row, now=now)
+        check_approvals(now=now)
         raise ApprovalExpired("The approval was not used in time: ask anew.")
     if row.step_up:
         check_confirmed(user=by, via=via, now=now)

@@ -10,13 +10,19 @@ from django.contrib.auth.models import Group, User
 
 from approvals import services
 from approvals.models import Approval
+from marketdata.models import Candle, Symbol
+from strategies import queries as strategy_queries
+from strategies import registry
+from strategies import services as strategy_services
 from strategies.models import StrategyVersion
-from tests.scenarios.replays import NOW
-from tests.trading.factories import make_user
-from tests.trading.simulating import finished
-from trading import access
+from tests.trading.factories import MIDNIGHT_MS, NOW, bars, make_candles, make_symbol, make_user
+from trading import access, artifacts, tear_sheet
+from trading import services as trading_services
 from trading.models import Simulation
-from trading.services import sync_roles
+from trading.services import Plan, sync_roles
+from trading.services._versions import note_simulated
+from trading.services.research._simulations import _hashes
+from trading.services.research._stretches import stage_of
 
 VIA = "session:test"
 
@@ -81,12 +87,56 @@ class Table:
 
 def make_table(*, verdict: str = "GREEN") -> Table:
     """A candidate with a finished simulation against the active version."""
-    simulation = finished()
-    Simulation.objects.filter(pk=simulation.pk).update(verdict=verdict)
-    simulation.refresh_from_db()
+    trading_services.ensure_system_state(now=NOW)
+    strategy_services.sync_strategies(now=NOW)
+    proposer = make_user("operator")
     return Table(
-        proposer=make_user("operator"),
+        proposer=proposer,
         approver=make_approver("anna"),
         second=make_approver("bert"),
-        simulation=simulation,
+        simulation=make_proof(verdict=verdict, fast=8, slow=21),
     )
+
+
+def make_proof(
+    *, verdict: str = "GREEN", strategy: str = "trend_ema_fast", now: datetime = NOW, **params: Any
+) -> Simulation:
+    """A finished simulation whose hashes are right, as if the engine had run."""
+    version = trading_services.create_version(
+        strategy_name=strategy, params=params, note="", by=None, now=now
+    )
+    row = trading_services.start_simulation(
+        version=version,
+        baseline=strategy_queries.active_version(strategy),
+        plan=Plan(
+            symbols=[_symbol()],
+            timeframe="5m",
+            from_ms=MIDNIGHT_MS + 200 * 300_000,
+            to_ms=MIDNIGHT_MS + 300 * 300_000,
+        ),
+        by=None,
+        now=now,
+    )
+    return prove(row, verdict=verdict, now=now)
+
+
+def prove(row: Simulation, *, verdict: str = "GREEN", now: datetime = NOW) -> Simulation:
+    """End a simulation with this verdict."""
+    pair = [strategy_queries.params_of(each) for each in (row.version, row.baseline) if each]
+    code = registry.get(row.version.strategy.name)
+    stage = stage_of(row, code, params=pair, fill_at="next_open")
+    content = tear_sheet.to_bytes({"simulation": row.pk})
+    digest = tear_sheet.digest(content)
+    artifacts.keep(artifacts.SIMULATIONS, digest, tear_sheet.packed(content))
+    row.finished_at, row.verdict, row.report_hash = now, verdict, digest
+    row.certificate = {"hashes": _hashes(row, stage)}
+    row.save()
+    note_simulated(row, now=now)
+    return row
+
+
+def _symbol() -> Symbol:
+    symbol = make_symbol()
+    if not Candle.objects.filter(symbol=symbol).exists():
+        make_candles(symbol, bars([100 + index % 7 for index in range(300)]))
+    return symbol
