@@ -1,16 +1,18 @@
-"""Is it alive, is it ready, how is it: for orchestrators, load balancers and people. Public."""
+"""Is it alive, is it ready, how is it: for orchestrators, load balancers and people. Public.
+
+A web process answers the busiest of these paths before Django, see config.health_door.
+"""
 
 from __future__ import annotations
 
 import hmac
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,13 +23,10 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config import bus, clock
+from config import bus, clock, health_state
 from config.api_fields import ApiSerializer
-from config.env import BASE_DIR
+from config.health_state import DatabaseState, read_bus, read_database
 from config.rendering import json_response, to_json
-from marketdata import live_features
-from marketdata import queries as marketdata_queries
-from strategies import queries as strategy_queries
 from trading import audit_triggers
 
 log = structlog.get_logger(__name__)
@@ -37,22 +36,10 @@ log = structlog.get_logger(__name__)
 @login_not_required
 def health_view(request: HttpRequest) -> HttpResponse:
     """Everything at a glance; 503 while the database is away. Redis away is only degraded."""
-    db, redis = _database_error() is None, _bus_answers()
-    artifacts = settings.ARTIFACTS_DIR.is_dir()
-    ages = marketdata_queries.feed_age_s(clock.now_ms()) if db else {}
-    cached = live_features.trades_cached(clock.now_ms()) if redis else {}
-    payload = {
-        "status": "ok" if db and redis and artifacts else "degraded" if db else "down",
-        "db": db,
-        "redis": redis,
-        "artifacts_dir": artifacts,
-        "symbols": list(ages),
-        "trades_cached": {name: cached.get(name, 0) for name in ages or cached},
-        "agents": _agents() if db else {},
-        "feed_age_s": ages,
-        "version": version(),
-    }
-    return _answer(payload, ok=db)
+    database = _database()
+    on_bus = read_bus(list(database.symbols), clock.now_ms())
+    payload = health_state.health(database, on_bus, now_ms=clock.now_ms(), age_s=0.0)
+    return _answer(payload, ok=database.error is None)
 
 
 class AgentHealthSerializer(ApiSerializer):
@@ -63,7 +50,7 @@ class AgentHealthSerializer(ApiSerializer):
 
 
 class HealthSerializer(ApiSerializer):
-    """The whole picture; `feed_age_s` is null for a symbol that never had a price."""
+    """The whole picture, `age_s` old; `feed_age_s` is null for a symbol that never had a price."""
 
     status = serializers.ChoiceField(choices=["ok", "degraded", "down"])
     db = serializers.BooleanField()
@@ -73,6 +60,7 @@ class HealthSerializer(ApiSerializer):
     trades_cached = serializers.DictField(child=serializers.IntegerField())
     agents = serializers.DictField(child=AgentHealthSerializer())
     feed_age_s = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    age_s = serializers.FloatField()
     version = serializers.CharField()
 
 
@@ -92,8 +80,8 @@ class HealthView(APIView):
 @login_not_required
 def db_health_view(request: HttpRequest) -> HttpResponse:
     """Whether the database answers; the reason is for the log, the kind of it for the caller."""
-    error = _database_error()
-    return _answer({"ok": True} if error is None else {"ok": False, "error": error}, ok=not error)
+    database = _database()
+    return _answer(health_state.database_health(database), ok=database.error is None)
 
 
 @require_safe
@@ -107,7 +95,7 @@ def live_view(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def ready_view(request: HttpRequest) -> HttpResponse:
     """Whether requests may be sent here: tables as the code wants them, the audit log guarded."""
-    db = _database_error() is None
+    db = _database().error is None
     checks = {
         "database": db,
         "migrations": db and _migrations_applied(),
@@ -133,34 +121,17 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 
 
-@cache
-def version() -> str:
-    """The project's version, from the one place that states it."""
-    with (BASE_DIR / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
-
-
 def _answer(payload: Mapping[str, object], *, ok: bool) -> HttpResponse:
     response = json_response(to_json(payload), status=200 if ok else 503)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _agents() -> dict[str, dict[str, object]]:
-    return {
-        one.code.name: {"status": one.status, "last_run": one.row.last_run_at}
-        for one in strategy_queries.agent_states()
-    }
-
-
-def _database_error() -> str | None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        log.error("database.unavailable", error=str(error))
-        return type(error).__name__
-    return None
+def _database() -> DatabaseState:
+    database = read_database()
+    if database.error:
+        log.error("database.unavailable", error=database.detail)
+    return database
 
 
 def _bus_answers() -> bool:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
 
-from marketdata import quotes, store, stream_state, viewing
+from marketdata import store, stream_state, viewing
 from marketdata.errors import IndicatorNotStored, SymbolUnknown, TimeframeUnknown
 from marketdata.exchanges.protocol import CandleRow
 from marketdata.models import FeedGap, FeedInterruption, IndicatorSpec, Symbol, Ticker
@@ -186,16 +186,6 @@ def last_price(symbol_id: int) -> Decimal | None:
     """The stored ticker's last price, however old; None if there never was one."""
     last = Ticker.objects.filter(symbol_id=symbol_id).values_list("last", flat=True).first()
     return None if last is None else Decimal(repr(last))
-
-
-def feed_age_s(now_ms: int) -> dict[str, float | None]:
-    """Seconds since the last quote of each watched symbol, by "exchange:name"; None for never."""
-    symbols = list(watched_symbols())
-    live = quotes.get_quotes(symbol.pk for symbol in symbols)
-    return {
-        str(symbol): live[symbol.pk].age_s(now_ms) if symbol.pk in live else None
-        for symbol in symbols
-    }
 
 
 def has_stale_indicators() -> bool:

@@ -69,6 +69,12 @@ def get_quotes(symbol_ids: Iterable[int]) -> dict[int, Quote]:
     return found
 
 
+def quoted_at_ms(symbol_ids: Iterable[int]) -> dict[int, int]:
+    """The stamps of the live quotes by symbol id; nothing is asked of the database."""
+    wanted = list(symbol_ids)
+    return {pk: quote.at_ms for pk, quote in _live(wanted).items()} if wanted else {}
+
+
 def _live(symbol_ids: list[int]) -> dict[int, Quote]:
     from redis import RedisError
 

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from config import bus, health
+from config import bus, health, health_state
 from tests.api.factories import make_quote, make_symbol
 
 
@@ -26,13 +26,13 @@ def test_health_shows_stores_symbols_and_the_age_of_their_prices(console: None) 
     assert 0 <= body["feed_age_s"]["simulated:BTC/USDT"] < 10
     assert body["trades_cached"] == {"simulated:BTC/USDT": 0}
     assert body["agents"] == {}
-    assert body["version"] == health.version()
+    assert body["version"] == health_state.version()
 
 
 def test_without_the_bus_it_is_degraded_but_ready(
     console: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away() -> object:
+    def away(*args: object) -> object:
         raise ConnectionError("no bus")
 
     with monkeypatch.context() as patch:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from config import clock
 from marketdata import queries, store
 from marketdata.errors import IndicatorNotStored, SymbolUnknown, TimeframeUnknown
 from marketdata.models import FeedGap, IndicatorSpec, Symbol
 from marketdata.queries import Hole, warmup_state
-from marketdata.quotes import put_quote
-from marketdata.services import mark_absent, note_gaps, store_tickers
+from marketdata.services import mark_absent, note_gaps
 from marketdata.timeframes import Timeframe
 from tests.marketdata.factories import (
     MINUTE,
     NOW,
     NOW_MS,
     make_candles,
-    make_quote,
     make_symbol,
 )
 
@@ -171,15 +168,3 @@ def test_the_gap_ledger_can_be_narrowed() -> None:
     assert queries.gaps(symbol, M1, FeedGap.Status.OPEN).count() == 1
     assert not queries.gaps(other).exists()
     assert not queries.gaps(symbol, status=FeedGap.Status.ABSENT).exists()
-
-
-def test_the_age_of_each_feed_is_that_of_its_quote(clean_bus: None) -> None:
-    live, stored, silent = (
-        make_symbol(name, watched=True) for name in ("BTC/USDT", "ETH/USDT", "SOL/USDT")
-    )
-    put_quote(live.pk, make_quote(at_ms=NOW_MS - 1500))
-    store_tickers(quotes={stored.pk: make_quote(at_ms=NOW_MS - 9000)})
-
-    ages = queries.feed_age_s(clock.to_ms(NOW))
-
-    assert ages == {str(live): 1.5, str(stored): 9.0, str(silent): None}
