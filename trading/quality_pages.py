@@ -130,8 +130,10 @@ def exchange_states(now: datetime) -> list[ExchangeState]:
 def holders(now: datetime) -> dict[str, Holder | None]:
     """Who has the lease, and who stands by."""
     rows = {row.name: row for row in FeedLease.objects.all()}
-    names = {"holder": "feed", "standby": marketdata_services.standby_of()}
-    return {key: _holder(rows.get(name), now) for key, name in names.items()}
+    holder, standby = rows.get("feed"), rows.get(marketdata_services.standby_of())
+    if holder and standby and holder.holder == standby.holder:
+        standby = None  # it has taken over
+    return {"holder": _holder(holder, now), "standby": _holder(standby, now)}
 
 
 def heartbeats() -> dict[str, datetime]:
@@ -238,16 +240,17 @@ def _holder(row: FeedLease | None, now: datetime) -> Holder | None:
     return Holder(row.holder, row.expires_at, row.expires_at <= now) if row else None
 
 
+def _behind(timeframe: Timeframe) -> Callable[[SymbolQuality], object]:
+    return lambda row: next(one.behind for one in row.frames if one.timeframe == timeframe)
+
+
 Columns = Mapping[str, Callable[[Any], object]]
 
 _SYMBOLS: Columns = {
     "symbol": lambda row: str(row.symbol),
     "price_age_s": lambda row: row.price.age_s,
     "stale": lambda row: row.price.stale,
-    **{
-        f"behind_{timeframe}": lambda row, index=index: row.frames[index].behind
-        for index, timeframe in enumerate(Timeframe)
-    },
+    **{f"behind_{timeframe}": _behind(timeframe) for timeframe in Timeframe},
     "missing_24h": lambda row: round(row.missing, 6),
     "trades_cached": lambda row: row.state and row.state.trades_cached,
     "duplicates": lambda row: row.state and row.state.duplicates,

@@ -176,13 +176,18 @@ def test_a_long_interruption_of_the_streams_is_told_though_prices_are_fresh(see:
     assert see(65, 125) == ["feed.resumed"]
 
 
-def test_a_takeover_is_told_when_it_stays(see: See) -> None:
+@pytest.mark.parametrize(("stood_by", "action"), [(True, "taken_over"), (False, "restarted")])
+def test_another_holder_of_the_lease_is_told_when_it_stays(
+    see: See, stood_by: bool, action: str
+) -> None:
     marketdata_services.claim_lease(holder="one:1", now=NOW)
+    if stood_by:
+        assert not marketdata_services.claim_lease(holder="two:2", now=NOW)
     assert see(0, 20) == []
 
     marketdata_services.claim_lease(holder="two:2", now=later(60))
     assert see(60, 65) == []
-    assert see(70, 100) == ["feed.taken_over"]
+    assert see(70, 100) == [f"feed.{action}"]
     event = AuditEvent.objects.get()
     assert (event.before, event.after) == ({"holder": "one:1"}, {"holder": "two:2"})
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from marketdata import queries as marketdata_queries
 from marketdata import services as marketdata_services
@@ -188,13 +189,13 @@ def _keep(subject: str, row: Watchpoint | None, after: Standing) -> bool:
 
 def _tell_takeover(row: Watchpoint | None, now: datetime) -> list[str]:
     """Another process has the feed's lease for good; what it was at first is no news."""
-    holder = marketdata_services.lease_holder() or ""
+    holder = (marketdata_services.lease_holder() or "")[:80]
     if row is None:
         if holder:
-            Watchpoint.objects.get_or_create(pk=LEASE, defaults={"told": holder[:80]})
+            Watchpoint.objects.get_or_create(pk=LEASE, defaults={"told": holder})
         return []
     mine = Watchpoint.objects.filter(pk=LEASE, told=row.told, wrong_since=row.wrong_since)
-    if holder[:80] == row.told or not holder:
+    if not holder or holder == row.told:
         if row.wrong_since:
             mine.update(wrong_since=None)
         return []
@@ -203,16 +204,26 @@ def _tell_takeover(row: Watchpoint | None, now: datetime) -> list[str]:
         return []
     if now - row.wrong_since < TAKEOVER_LASTS:
         return []
+    return _record_takeover(mine, row.told, holder, now)
+
+
+def _record_takeover(
+    mine: QuerySet[Watchpoint], before: str, holder: str, now: datetime
+) -> list[str]:
+    """Who stood by has taken over; any other new holder is a feed that was started anew."""
+    stood_by = marketdata_services.lease_holder(marketdata_services.standby_of()) == holder
+    action = "feed.taken_over" if stood_by else "feed.restarted"
+    said = f"{holder} stood by and works now." if stood_by else f"{holder} works now."
     with transaction.atomic():
-        if not mine.update(told=holder[:80], wrong_since=None):
+        if not mine.update(told=holder, wrong_since=None):
             return []
         record(
-            action="feed.taken_over",
+            action=action,
             subject=LEASE,
             by=None,
             now=now,
-            before={"holder": row.told},
+            before={"holder": before},
             after={"holder": holder},
-            reason=f"The feed's work is done by {holder} now.",
+            reason=said,
         )
-    return ["feed.taken_over"]
+    return [action]

@@ -14,6 +14,7 @@ from config.pages import Request, csv_file, done, page, pages_of
 from marketdata import access as market_access
 from marketdata import queries as marketdata_queries
 from marketdata.models import DeadLetter
+from marketdata.timeframes import Timeframe
 from trading import access, quality_pages, services
 
 
@@ -39,7 +40,7 @@ def data_quality(request: Request) -> HttpResponse:
         "interruptions": lambda: marketdata_queries.interruptions()[: quality_pages.LEDGER],
         "letters": DeadLetter.objects.filter(status=DeadLetter.Status.OPEN).order_by("-at")[:5],
         "letter_count": DeadLetter.objects.filter(status=DeadLetter.Status.OPEN).count,
-        "timeframes": list(quality_pages.Timeframe),
+        "timeframes": list(Timeframe),
         "now": now,
     }
     return page(request, "trading/quality/page.html", context, parts=("quality",))
