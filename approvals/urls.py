@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals import views
+from approvals import ai_views, views
 
 app_name = "approvals"
 
@@ -23,5 +23,12 @@ urlpatterns = [
     path("notifications/<int:channel_id>/switch/", views.channel_switch, name="channel-switch"),
     path("notifications/<int:channel_id>/test/", views.channel_test, name="channel-test"),
     path("notifications/<int:channel_id>/remove/", views.channel_remove, name="channel-remove"),
+    path("advice/", ai_views.ai_log, name="ai-log"),
+    path("advice/test/", ai_views.llm_test, name="llm-test"),
+    path("advice/calls/<int:call_id>/", ai_views.llm_call, name="llm-call"),
+    path("suggestions/", ai_views.suggestions, name="suggestions"),
+    path("suggestions/<int:suggestion_id>/", ai_views.suggestion, name="suggestion"),
+    path("reviews/new/", ai_views.review_new, name="review-new"),
+    path("reviews/<int:review_id>/", ai_views.review, name="review"),
     path("push-worker.js", views.push_worker, name="push-worker"),
 ]

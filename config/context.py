@@ -38,6 +38,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("strategies:strategies", "Strategies", "strategy", "s"),
             Place("trading:simulations", "Simulations", "simulation", "i"),
             Place("trading:searches", "Searches", "search", "e"),
+            Place("approvals:suggestions", "Suggestions", "edit", "z"),
         ),
     ),
     (
