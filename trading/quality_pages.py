@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -89,8 +89,8 @@ class SymbolQuality:
 
     price: SymbolRow
     frames: Sequence[FrameState]
-    state: LiveState | None
     cells: Sequence[float]  # parts missing of each half hour, oldest first
+    state: LiveState | None = None
 
     @property
     def symbol(self) -> Symbol:
@@ -146,13 +146,16 @@ def symbol_qualities(now: datetime) -> list[SymbolQuality]:
     now_ms = clock.to_ms(now)
     symbols = list(marketdata_queries.watched_symbols().annotate(**_newest_opens()))
     ids = [symbol.pk for symbol in symbols]
-    live, states = quotes.get_quotes(ids), live_features.get_states(ids)
-    holes = _holes(symbols, now_ms)
-    rows = [
-        _quality(symbol, live.get(symbol.pk), states.get(symbol.pk), holes[symbol.pk], now_ms)
-        for symbol in symbols
-    ]
+    live, holes = quotes.get_quotes(ids), _holes(symbols, now_ms)
+    rows = [_quality(symbol, live.get(symbol.pk), holes[symbol.pk], now_ms) for symbol in symbols]
     return sorted(rows, key=_worst)
+
+
+def with_states(rows: Iterable[SymbolQuality]) -> list[SymbolQuality]:
+    """The rows with what the feed keeps of each symbol; for those that are shown."""
+    shown = list(rows)
+    states = live_features.get_states(row.symbol.pk for row in shown)
+    return [replace(row, state=states.get(row.symbol.pk)) for row in shown]
 
 
 def gap_counts() -> dict[str, int]:
@@ -172,7 +175,10 @@ def cells_of(holes: Iterable[tuple[int, int]], from_ms: int, to_ms: int, count: 
     cells = [0.0] * count
     for start, stop in holes:
         first, last = max(start, from_ms), min(stop, to_ms)
-        for index in range(count):
+        if first >= last:
+            continue
+        one, other = (int((at - from_ms) / width) for at in (first, last))
+        for index in range(one, min(count, other + 1)):
             left = from_ms + index * width
             cells[index] += max(0.0, min(last, left + width) - max(first, left))
     return [min(1.0, cell / width) for cell in cells]
@@ -212,15 +218,11 @@ def _holes(symbols: Sequence[Symbol], now_ms: int) -> Mapping[int, list[tuple[in
 
 
 def _quality(
-    symbol: Symbol,
-    quote: Quote | None,
-    state: LiveState | None,
-    holes: Iterable[tuple[int, int]],
-    now_ms: int,
+    symbol: Symbol, quote: Quote | None, holes: Iterable[tuple[int, int]], now_ms: int
 ) -> SymbolQuality:
     cells = cells_of(holes, now_ms - STRIP_HOURS * 3_600_000, now_ms, STRIP_CELLS)
     frames = [_frame(symbol, timeframe, now_ms) for timeframe in Timeframe]
-    return SymbolQuality(symbol_row(symbol, quote, now_ms), frames, state, cells)
+    return SymbolQuality(symbol_row(symbol, quote, now_ms), frames, cells)
 
 
 def _frame(symbol: Symbol, timeframe: Timeframe, now_ms: int) -> FrameState:
@@ -276,7 +278,7 @@ _INTERRUPTIONS: Columns = {
     "detail": lambda row: row.detail,
 }
 _FILES: Mapping[str, tuple[Columns, Callable[[datetime], Iterable[Any]]]] = {
-    "symbols": (_SYMBOLS, symbol_qualities),
+    "symbols": (_SYMBOLS, lambda now: with_states(symbol_qualities(now))),
     "gaps": (_GAPS, lambda now: gap_rows(GapFilter({"gaps": "ALL"}))[:MOST_LINES]),
     "interruptions": (_INTERRUPTIONS, lambda now: FeedInterruption.objects.all()[:MOST_LINES]),
 }

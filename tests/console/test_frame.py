@@ -42,6 +42,7 @@ PAGES = (
     "/trades/",
     "/jobs/",
     "/controls/",
+    "/data-quality/",
     "/audit/",
     "/tokens/",
     "/accounts/password/",

@@ -27,12 +27,14 @@ def data_quality(request: Request) -> HttpResponse:
     filter = quality_pages.GapFilter(request.GET)
     filter.is_valid()
     symbols = cache(partial(quality_pages.symbol_qualities, now))
+    shown = cache(lambda: pages_of(request, symbols()))
     context = {
         "filter": filter,
         "exchanges": partial(quality_pages.exchange_states, now),
         "feed": partial(quality_pages.holders, now),
         "beats": quality_pages.heartbeats,
-        "page": cache(lambda: pages_of(request, symbols())),
+        "page": shown,
+        "rows": lambda: quality_pages.with_states(shown()),
         "stale": lambda: sum(row.price.stale for row in symbols()),
         "behind": lambda: sum(row.late > 0 for row in symbols()),
         "counts": cache(quality_pages.gap_counts),
