@@ -91,6 +91,9 @@ class Env(BaseSettings):
     bybit_base_url: str = ""
     binance_stream_base_url: str = ""
     bybit_stream_base_url: str = ""
+    market_streams: bool = True
+    binance_market_stream_base_url: str = ""
+    bybit_market_stream_base_url: str = ""
     exchange_timeout_s: float = Field(default=10, gt=0, le=120)
     simulated_seed: int = 20260101
 

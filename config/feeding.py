@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 
 from approvals import services as approval_services
 from config import clock
-from marketdata.exchanges import exchange_for
+from marketdata.exchanges import exchange_for, stream_addresses
 from marketdata.feed import Feed
 from trading import services, tasks
 from trading.account_feed import AccountFeed
@@ -30,6 +30,7 @@ async def run_feed(stop: asyncio.Event) -> None:
         exchanges,
         on_candle_closed=_run_bots,
         interval_s=settings.ENV.ticker_interval_s,
+        streams=stream_addresses(settings.ENV),
     )
     accounts = AccountFeed(hint=_sweep, at_work=lambda: feed.at_work)
     await asyncio.gather(feed.run(stop), _watch(stop), accounts.run(stop))

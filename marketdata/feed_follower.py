@@ -93,14 +93,19 @@ class Follower:
         if not symbols:
             return []
         quotes = self._fetch_quotes(symbols)
+        messages = self._tell(symbols, quotes)
+        if self._store.due():
+            services.store_tickers(quotes=quotes)
+        return messages
+
+    def _tell(self, symbols: dict[str, Symbol], quotes: dict[int, Quote]) -> list[dict[str, Any]]:
+        """Keep what has changed and give its messages."""
         changed = {pk: quote for pk, quote in quotes.items() if self._quotes.get(pk) != quote}
         self._quotes |= changed
         if changed:
             put_quotes(changed)
-        if self._store.due():
-            services.store_tickers(quotes=quotes)
         by_id = {symbol.pk: symbol for symbol in symbols.values()}
-        return [self._message(by_id[pk], quote) for pk, quote in changed.items()]
+        return [self._message(by_id[pk], quote) for pk, quote in changed.items() if pk in by_id]
 
     def _fetch_quotes(self, symbols: dict[str, Symbol]) -> dict[int, Quote]:
         rows = self._fetch_rows([name for name in symbols if name not in self._refused])
@@ -112,7 +117,7 @@ class Follower:
                 letters=[({"symbol": name}, fault) for name, fault in faults.items()],
                 now=clock.now(),
             )
-        return {symbols[row.symbol].pk: _quote(row) for row in rows if row.symbol not in faults}
+        return {symbols[row.symbol].pk: quote_of(row) for row in rows if row.symbol not in faults}
 
     def _fetch_rows(self, names: list[str]) -> list[TickerRow]:
         """Quotes of all that the exchange knows; who it doesn't know spoils it for nobody else."""
@@ -134,19 +139,20 @@ class Follower:
             return []
 
     def _message(self, symbol: Symbol, quote: Quote) -> dict[str, Any]:
-        if self.exchange.local:
-            open_ms = Timeframe.M1.floor(quote.at_ms)
-            running = self.exchange.fetch_candles(symbol.name, Timeframe.M1, open_ms, 1)
-            bar = running[-1] if running else None
-        else:
-            bar = self._bars.get(symbol.pk)
-        bar = forming_bar(bar, quote.last, quote.at_ms)
+        bar = forming_bar(self._running_bar(symbol, quote), quote.last, quote.at_ms)
         self._bars[symbol.pk] = bar
         return tick_message(symbol.pk, symbol.exchange, symbol.name, quote, bar)
 
+    def _running_bar(self, symbol: Symbol, quote: Quote) -> CandleRow | None:
+        if not self.exchange.local:
+            return self._bars.get(symbol.pk)
+        open_ms = Timeframe.M1.floor(quote.at_ms)
+        running = self.exchange.fetch_candles(symbol.name, Timeframe.M1, open_ms, 1)
+        return running[-1] if running else None
+
     def _watched(self) -> dict[str, Symbol]:
         if self._look_up.due():
-            rows = queries.watched_symbols(self.name)
+            rows = queries.followed_symbols(self.name, clock.now())
             self._symbols = {symbol.name: symbol for symbol in rows}
         return self._symbols
 
@@ -230,7 +236,7 @@ class Follower:
     def _fetch_running_bars(self) -> None:
         """What was traded in the running minute before and beside the quotes that we saw."""
         open_ms = Timeframe.M1.floor(clock.to_ms(self._now()))
-        for symbol in list(self._symbols.values()):
+        for symbol in self._peeked():
             rows = services.ask(
                 exchange=self.exchange,
                 call=partial(self.exchange.fetch_candles, symbol.name, Timeframe.M1, open_ms, 1),
@@ -240,11 +246,15 @@ class Follower:
             if rows and rows[-1][0] == open_ms:
                 self._bars[symbol.pk] = rows[-1]
 
+    def _peeked(self) -> list[Symbol]:
+        return list(self._symbols.values())
+
     def _fill_gaps(self) -> None:
         services.fill_gaps(exchange=self.exchange, now=self._now())
 
 
-def _quote(row: TickerRow) -> Quote:
+def quote_of(row: TickerRow) -> Quote:
+    """The quote that an exchange's row tells."""
     return Quote(
         last=row.last,
         bid=row.bid,

@@ -71,7 +71,7 @@ class PrintFollower:
     def _look_up(self) -> None:
         """While the database is away the symbols are those that were known."""
         try:
-            rows = {row.name: row for row in queries.watched_symbols(self.name)}
+            rows = {row.name: row for row in queries.followed_symbols(self.name, clock.now())}
         except DatabaseError as error:
             log.warning("features.database_away", error=str(error))
             connection.close()

@@ -14,7 +14,31 @@ from marketdata.exchanges.protocol import CandleRow, Exchange, SymbolSpec, Ticke
 
 NAMES = ("simulated", "binance", "bybit")
 
-__all__ = ["NAMES", "CandleRow", "Exchange", "SymbolSpec", "TickerRow", "exchange_for"]
+__all__ = [
+    "NAMES",
+    "CandleRow",
+    "Exchange",
+    "SymbolSpec",
+    "TickerRow",
+    "exchange_for",
+    "stream_addresses",
+]
+
+
+def stream_addresses(env: Env) -> dict[str, str]:
+    """Which exchanges are followed by their streams, and at which address; "" is their own.
+
+    Where REST goes to another address streams don't go to the exchange's own.
+    """
+    addresses = {
+        "binance": (env.binance_market_stream_base_url, env.binance_market_data_base_url),
+        "bybit": (env.bybit_market_stream_base_url, env.bybit_market_data_base_url),
+    }
+    return {
+        name: stream
+        for name, (stream, rest) in addresses.items()
+        if env.market_streams and name in env.exchanges and (stream or not rest)
+    }
 
 
 @cache

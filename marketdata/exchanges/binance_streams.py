@@ -161,6 +161,7 @@ def _day(symbol: str, data: dict[str, Any]) -> Event:
         change=number(data.get("P")) / 100,
         volume=number(data.get("v")),
         at_ms=moment(data.get("E")),
+        last_id=whole(data["L"]) if data.get("L") not in (None, -1) else None,  # -1: no trade
     )
 
 
@@ -183,6 +184,7 @@ WIRE = StreamWire(
     symbols_per_request=18,
     # Five messages a second are the limit, pongs counted; people were cut off at four.
     pace_s=0.5,
+    counted=True,
     lives_s=23.5 * 3600,  # of 24 hours
     topics=topics,
     request=request,

@@ -265,6 +265,7 @@ WIRE = StreamWire(
     symbols_per_connection=70,
     symbols_per_request=1,  # 10 topics in a request are the most that spot takes
     pace_s=0.05,
+    counted=False,
     lives_s=23.5 * 3600,
     topics=topics,
     request=request,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from config.refusals import Refusal
 from marketdata.errors import ExchangeRefused, ExchangeUnavailable, SymbolUnknown
 from marketdata.exchanges.gate import AddressGate
-from marketdata.exchanges.protocol import CandleRow, SymbolSpec, TickerRow
+from marketdata.exchanges.protocol import CandleRow, SymbolSpec, TickerRow, TradePrint
 from marketdata.exchanges.wire import WIRES, market_id
 from marketdata.timeframes import Timeframe
 
@@ -81,6 +81,10 @@ class CcxtExchange:
                 self._wire.tickers_method, query, lambda body: self._wire.tickers(body, names)
             )
         return rows
+
+    def fetch_recent_trades(self, symbol: str) -> list[TradePrint]:
+        query = self._wire.trades_query(symbol, self._wire.trades_limit)
+        return self._ask(self._wire.trades_method, query, self._wire.trades)
 
     def _ask(self, method: str, query: Mapping[str, Any], understand: Callable[[Any], T]) -> T:
         if self._gate and (closed_s := self._gate.closed_s()):

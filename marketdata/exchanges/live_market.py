@@ -27,6 +27,8 @@ from marketdata.exchanges.trade_sequence import TradeSequence
 from marketdata.timeframes import Timeframe
 
 MOST_PRINTS = 5_000  # of one symbol that wait; a second of the wildest one is a tenth of that
+STORE, FEATURES = "store", "features"
+MOST_CLOSED = 10_000  # that wait; catching up finds what falls out
 MOST_RUBBISH = 20  # that wait; the rest is counted only
 AHEAD_MS = 10_000  # no event is so far in the future, by the exchange's own clock
 LAGS = 512
@@ -74,7 +76,6 @@ class LiveMarket:
     def __init__(self, *, counted: bool) -> None:
         self.counts = Counts()
         self.changed: asyncio.Event | None = None  # set in the loop that puts, for who waits there
-        self.closed_any: asyncio.Event | None = None
         self.offset_ms = 0  # the exchange's clock minus ours
         self._counted = counted
         self._lock = threading.Lock()
@@ -82,9 +83,13 @@ class LiveMarket:
         self._quotes: set[str] = set()
         self._books: set[str] = set()
         self._printed: set[str] = set()
-        self._closed: list[Closed] = []
+        # For the store, and for the features: each takes them out in a thread of its own.
+        self._closed: dict[str, deque[Closed]] = {
+            name: deque(maxlen=MOST_CLOSED) for name in (STORE, FEATURES)
+        }
         self._rubbish: list[Rubbish] = []
         self._lags: deque[int] = deque(maxlen=LAGS)
+        self._overflowed: dict[str, int] = {}
         self._doors: dict[type, Callable[[Follow, Any, int], None]] = {
             Prints: self._put_prints,
             Best: self._put_best,
@@ -114,8 +119,6 @@ class LiveMarket:
                 self._put(event, now_ms + self.offset_ms, mono)
         if self._quotes and self.changed is not None:
             self.changed.set()
-        if self._closed and self.closed_any is not None:
-            self.closed_any.set()
 
     def _put(self, event: Event, now_ms: int, mono: float) -> None:
         if isinstance(event, Rubbish):
@@ -149,6 +152,7 @@ class LiveMarket:
         if len(follow.prints) == MOST_PRINTS:
             follow.prints.popleft()
             self.counts.overflowed += 1
+            self._overflowed[symbol] = self._overflowed.get(symbol, 0) + 1
         follow.prints.append(trade)
         self._printed.add(symbol)
 
@@ -175,6 +179,8 @@ class LiveMarket:
         self._quotes.add(event.symbol)
 
     def _put_day(self, follow: Follow, event: Day, at_ms: int) -> None:
+        if event.last_id is not None:
+            follow.sequence.expect(event.last_id)
         # Between two of these trades tell more than this does.
         known = follow.quote is not None and follow.last_ms > event.at_ms
         last = follow.quote.last if known and follow.quote else event.last
@@ -192,7 +198,9 @@ class LiveMarket:
 
     def _put_candle(self, follow: Follow, event: Candle, at_ms: int) -> None:
         if event.closed:
-            self._closed.append(Closed(event.symbol, event.timeframe, event.row))
+            closed = Closed(event.symbol, event.timeframe, event.row)
+            for waiting in self._closed.values():
+                waiting.append(closed)
         elif event.timeframe is Timeframe.M1:
             follow.running = event.row
 
@@ -230,13 +238,16 @@ class LiveMarket:
             books = {symbol: self._follows[symbol].book for symbol in changed}
             return {symbol: book for symbol, book in books.items() if book is not None}
 
-    def take_closed(self) -> list[Closed]:
-        """Candles that closed since the last call."""
+    def take_closed(self, reader: str) -> list[Closed]:
+        """Candles that closed since the last call of this reader: STORE or FEATURES."""
         with self._lock:
-            taken, self._closed = self._closed, []
-            if self.closed_any is not None:
-                self.closed_any.clear()
+            taken = list(self._closed[reader])
+            self._closed[reader].clear()
             return taken
+
+    def has_closed(self) -> bool:
+        """Whether candles wait to be stored."""
+        return bool(self._closed[STORE])
 
     def take_rubbish(self) -> list[Rubbish]:
         """What could not be read since the last call, the first of it."""
@@ -280,12 +291,24 @@ class LiveMarket:
             follow = self._follows.get(symbol)
             return follow.sequence.give_up() if follow else 0
 
+    def take_overflowed(self) -> dict[str, int]:
+        """Prints that nobody took in time, by symbol, since the last call."""
+        with self._lock:
+            taken, self._overflowed = self._overflowed, {}
+            return taken
+
     def totals(self) -> tuple[int, int, int]:
         """Symbols, prints that are missing, and duplicates that were dropped."""
         with self._lock:
             sequences = [follow.sequence for follow in self._follows.values()]
             missing = sum(one.missing for one in sequences)
             return len(sequences), missing, sum(one.duplicates for one in sequences)
+
+    def heard_ms(self) -> int | None:
+        """The newest event's time, by our clock."""
+        with self._lock:
+            newest = max((follow.data_ms for follow in self._follows.values()), default=0)
+        return newest - self.offset_ms if newest else None
 
     def take_lag_ms(self) -> float | None:
         """Median time from a print to us since the last call."""

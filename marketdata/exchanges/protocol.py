@@ -128,3 +128,12 @@ class PrintSource(Protocol):
     def fetch_order_book(self, symbol: str, depth: int = 20) -> OrderBook:
         """The best `depth` levels of both sides."""
         ...
+
+
+@runtime_checkable
+class RecentTrades(Protocol):
+    """An exchange that can be asked what was printed last."""
+
+    def fetch_recent_trades(self, symbol: str) -> list[TradePrint]:
+        """As many of the newest public trades as one answer holds, oldest first."""
+        ...

@@ -37,13 +37,17 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The last 24 hours; `change` is a fraction, `volume` in the base asset."""
+    """The last 24 hours; `change` is a fraction, `volume` in the base asset.
+
+    `last_id` is the number of the newest trade, where trades are numbered.
+    """
 
     symbol: str
     last: float
     change: float | None
     volume: float | None
     at_ms: int
+    last_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ class StreamWire:
     symbols_per_connection: int
     symbols_per_request: int
     pace_s: float
+    counted: bool  # the trades of a symbol are numbered one by one
     lives_s: float  # a connection is replaced before the exchange ends it
     topics: Callable[[str], list[str]]
     request: Callable[[Sequence[str], int, bool], dict[str, Any]]

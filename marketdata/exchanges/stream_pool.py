@@ -230,6 +230,13 @@ class StreamPool:
         taken, self.breaks = self.breaks, []
         return taken
 
+    def renew(self, symbols: Iterable[str]) -> None:
+        """Subscribe these anew, because nothing comes of them."""
+        for line in self.lines:
+            for symbol in line.symbols.intersection(symbols):
+                if line.session is not None:
+                    line.session.renew(symbol)
+
     def refused_now(self) -> list[str]:
         """Symbols that the exchange doesn't stream."""
         now = clock.mono()

@@ -135,6 +135,16 @@ class StreamSession:
         self._reader.forget(symbol)
         self._reader.names.pop(symbol.replace("/", ""), None)
 
+    def renew(self, symbol: str) -> None:
+        """Subscribe a symbol anew, because its data doesn't come."""
+        if symbol not in self.asked:
+            return
+        self._drop(symbol)
+        self._number += 1
+        self._waiting[str(self._number)] = ((), clock.mono())
+        topics = self._wire.topics(symbol)
+        self._queue.append(self._wire.request(topics, self._number, False))
+
     # What is asked for
 
     async def _subscribe(self) -> None:
@@ -150,6 +160,8 @@ class StreamSession:
             await asyncio.sleep(self._wire.pace_s)
 
     def _next_request(self) -> dict[str, object] | None:
+        if self._queue:
+            return self._queue.popleft()
         gone = sorted(self.asked - self.wanted)
         if gone:
             return self._request(gone[: self._wire.symbols_per_request], on=False)
@@ -157,7 +169,7 @@ class StreamSession:
         if new:
             many = 1 if self._alone & set(new) else self._wire.symbols_per_request
             return self._request(new[:many], on=True)
-        return self._queue.popleft() if self._queue else None
+        return None
 
     def _missing(self) -> Iterator[str]:
         now = clock.mono()

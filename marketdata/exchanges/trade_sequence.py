@@ -40,6 +40,12 @@ class TradeSequence:
         self.duplicates += not new
         return new
 
+    def expect(self, number: int) -> None:
+        """There is a trade of this number: whatever lies before it and has not come is missing."""
+        if self.last is not None and number > self.last:
+            self._hole(self.last + 1, number)
+            self.last = number
+
     def knows(self, trade_id: str) -> bool:
         """Whether it came, as far as that is remembered."""
         if not self.counted:
@@ -67,11 +73,16 @@ class TradeSequence:
             self.last = number
             return True
         if number > self.last:
-            self.holes.append((self.last + 1, number - 1))
-            del self.holes[:-MOST_HOLES]
+            self._hole(self.last + 1, number - 1)
             self.last = number
             return True
         return self._fill(number)
+
+    def _hole(self, first: int, last: int) -> None:
+        if self.holes and self.holes[-1][1] == first - 1:
+            first = self.holes.pop()[0]
+        self.holes.append((first, last))
+        del self.holes[:-MOST_HOLES]
 
     def _fill(self, number: int) -> bool:
         """A late one is new if it lies in a hole."""

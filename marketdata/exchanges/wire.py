@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from marketdata.exchanges.protocol import CandleRow, SymbolSpec, TickerRow
+from marketdata.exchanges.protocol import CandleRow, SymbolSpec, TickerRow, TradePrint
 from marketdata.timeframes import Timeframe
 
 _NAN = Decimal("NaN")
@@ -30,13 +30,17 @@ class Wire:
     symbols_method: str
     candles_method: str
     tickers_method: str
+    trades_method: str
+    trades_limit: int  # that one answer can hold
     symbols_query: Mapping[str, Any]
     candles_query: Callable[[str, Timeframe, int, int], dict[str, Any]]
     tickers_queries: Callable[[Sequence[str]], list[dict[str, Any]]]
+    trades_query: Callable[[str, int], dict[str, Any]]
     time_ms: Callable[[Any], int]
     symbols: Callable[[Any], list[SymbolSpec]]
     candles: Callable[[Any], list[CandleRow]]
     tickers: Callable[[Any, Mapping[str, str]], list[TickerRow]]
+    trades: Callable[[Any], list[TradePrint]]
 
 
 def market_id(name: str) -> str:
@@ -166,6 +170,23 @@ def _binance_tickers(body: Any, names: Mapping[str, str]) -> list[TickerRow]:
     ]
 
 
+def _binance_trades_query(symbol: str, limit: int) -> dict[str, Any]:
+    return {"symbol": market_id(symbol), "limit": limit}
+
+
+def _binance_trades(body: Any) -> list[TradePrint]:
+    return [
+        TradePrint(
+            id=str(entry["id"]),
+            price=_number(entry.get("price")),
+            qty=_number(entry.get("qty")),
+            buy=not entry["isBuyerMaker"],
+            at_ms=_whole(entry.get("time")),
+        )
+        for entry in map(_dict, _list(body))
+    ]
+
+
 def _known(entries: Iterable[Any], names: Mapping[str, str]) -> list[dict[str, Any]]:
     return [entry for entry in map(_dict, entries) if entry.get("symbol") in names]
 
@@ -252,6 +273,24 @@ def _bybit_tickers(body: Any, names: Mapping[str, str]) -> list[TickerRow]:
     ]
 
 
+def _bybit_trades_query(symbol: str, limit: int) -> dict[str, Any]:
+    return {"category": "spot", "symbol": market_id(symbol), "limit": limit}
+
+
+def _bybit_trades(body: Any) -> list[TradePrint]:
+    # Newest first on the wire.
+    return [
+        TradePrint(
+            id=str(entry["execId"]),
+            price=_number(entry.get("price")),
+            qty=_number(entry.get("size")),
+            buy=entry["side"] == "Buy",
+            at_ms=_whole(entry.get("time")),
+        )
+        for entry in map(_dict, reversed(_bybit_result(body)))
+    ]
+
+
 WIRES: Mapping[str, Wire] = {
     "binance": Wire(
         options={
@@ -265,13 +304,17 @@ WIRES: Mapping[str, Wire] = {
         symbols_method="public_get_exchangeinfo",
         candles_method="public_get_klines",
         tickers_method="public_get_ticker_24hr",
+        trades_method="public_get_trades",
+        trades_limit=1000,
         symbols_query={},
         candles_query=_binance_candles_query,
         tickers_queries=_binance_tickers_queries,
+        trades_query=_binance_trades_query,
         time_ms=_binance_time,
         symbols=_binance_symbols,
         candles=_binance_candles,
         tickers=_binance_tickers,
+        trades=_binance_trades,
     ),
     "bybit": Wire(
         options={
@@ -286,12 +329,16 @@ WIRES: Mapping[str, Wire] = {
         symbols_method="public_get_v5_market_instruments_info",
         candles_method="public_get_v5_market_kline",
         tickers_method="public_get_v5_market_tickers",
+        trades_method="public_get_v5_market_recent_trade",
+        trades_limit=60,
         symbols_query={"category": "spot"},
         candles_query=_bybit_candles_query,
         tickers_queries=_bybit_tickers_queries,
+        trades_query=_bybit_trades_query,
         time_ms=_bybit_time,
         symbols=_bybit_symbols,
         candles=_bybit_candles,
         tickers=_bybit_tickers,
+        trades=_bybit_trades,
     ),
 }

@@ -111,6 +111,48 @@ class BarSeries:
         else:
             self._amend(self.running, at_ms, price, qty)
 
+    def resume(self, row: CandleRow, from_ms: int) -> None:
+        """The running bar as the exchange tells it; trades before `from_ms` are in it already."""
+        open_ms, open_, high, low, close, volume = row
+        typical = (high + low + close) / 3
+        self.running = FormingBar(
+            open_ms, open_, high, low, close, volume, volume * typical, 1, open_ms, from_ms - 1
+        )
+        self._from_ms = from_ms
+
+    def correct(self, row: CandleRow) -> bool:
+        """Make a bar that is over what the exchange's candle says; whether it was something else.
+
+        Of a bar that isn't kept nothing changes.
+        """
+        open_ms, open_, high, low, close, volume = row
+        if self.running is not None and self.running.open_ms == open_ms:
+            self.roll(open_ms + self.length_ms)
+        for place in range(len(self.closed) - 1, -1, -1):
+            bar = self.closed[place]
+            if bar.open_ms != open_ms:
+                continue
+            if _alike(bar.row(), row):
+                return False
+            per_unit = bar.turnover / bar.volume if bar.volume else (high + low + close) / 3
+            bar.open, bar.high, bar.low, bar.close = open_, high, low, close
+            bar.volume, bar.turnover = volume, volume * per_unit
+            bar.trades = max(1, bar.trades)
+            self._average_from(place)
+            return True
+        return False
+
+    def _average_from(self, place: int) -> None:
+        for at in range(max(1, place), len(self.closed)):
+            bar, before = self.closed[at], self.closed[at - 1]
+            if not bar.trades:
+                bar.open = bar.high = bar.low = bar.close = before.close
+            bar.atr = self._atr_of(bar, before, at + 1)
+        if self.running is not None and not self.running.trades and self.closed:
+            running, last = self.running, self.closed[-1].close
+            running.open = running.high = running.low = running.close = last
+        self._sum_up()
+
     def roll(self, now_ms: int) -> bool:
         """Close what is over at `now_ms`; whether there was something to close."""
         running = self.running
@@ -217,3 +259,8 @@ class BarSeries:
             return None
         elapsed = min(1.0, max(0.0, (now_ms - self.running.open_ms) / self.length_ms))
         return self.running.volume + self.closed[-1].volume * (1 - elapsed)
+
+
+def _alike(one: CandleRow, other: CandleRow) -> bool:
+    """Up to what adding quantities rounds off."""
+    return one[:5] == other[:5] and abs(one[5] - other[5]) <= 1e-9 * max(1.0, abs(other[5]))

@@ -39,6 +39,15 @@ class SymbolFeatures:
         for frame, rows in candles.items():
             self.series[frame].seed(rows)
 
+    def resume(self, running: Mapping[Timeframe, CandleRow], from_ms: int) -> None:
+        """The running candles of each length, which hold what was traded before `from_ms`."""
+        for frame, row in running.items():
+            self.series[frame].resume(row, from_ms)
+
+    def correct(self, frame: Timeframe, row: CandleRow) -> bool:
+        """What the exchange says of a bar that is over; whether the trades said something else."""
+        return self.series[frame].correct(row)
+
     def add(self, trade: TradePrint) -> bool:
         """Take one trade in; False for a repeated one and for one that can't be."""
         if not _is_sane(trade):

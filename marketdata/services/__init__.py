@@ -29,6 +29,7 @@ from marketdata.services._leases import (
     LEASE_S,
     claim_lease,
     lease_holder,
+    lease_is_over,
     release_lease,
     standby_of,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "end_interruption",
     "end_left_interruptions",
     "lease_holder",
+    "lease_is_over",
     "release_lease",
     "set_aside",
     "standby_of",

@@ -8,8 +8,8 @@ from django.db.models import Q
 
 from marketdata.models import FeedLease
 
-# Renewed every two seconds: three renewals may fail before another feed takes over.
-LEASE_S = 8.0
+# Renewed every two seconds: two renewals may fail before another feed takes over.
+LEASE_S = 7.0
 
 
 def claim_lease(*, holder: str, now: datetime, name: str = "feed") -> bool:
@@ -33,6 +33,11 @@ def claim_lease(*, holder: str, now: datetime, name: str = "feed") -> bool:
 def standby_of(name: str = "feed") -> str:
     """Under which name the one that stands by is kept, for people to see."""
     return f"{name}-standby"
+
+
+def lease_is_over(*, now: datetime, name: str = "feed") -> bool:
+    """Whether nobody has the lease at `now`; asks and changes nothing."""
+    return not FeedLease.objects.filter(name=name, expires_at__gt=now).exists()
 
 
 def release_lease(*, holder: str, now: datetime, name: str = "feed") -> None:

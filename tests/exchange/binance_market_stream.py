@@ -68,6 +68,7 @@ def day(pair: Pair, now: int) -> Said:
         "a": pair.ask,
         "A": pair.ask_size,
         "v": "21234.50000",
+        "L": pair.last_id or -1,
     }
     return _said(f"{pair.id.lower()}@ticker", data)
 

@@ -46,6 +46,7 @@ class Pair:
     band_down: str = "0.2"
     market_stops: bool = True  # else a stop needs a limit
     max_stops: int = 5  # that wait, of one account
+    last_id: int = 0  # of its newest trade
     scale: float = 1.0  # of the made-up candles, which are about 42,000
 
     @property
@@ -78,6 +79,7 @@ class Market:
         minutes = self.tape.setdefault(market_id, {})
         minutes.setdefault(at_ms // MINUTE * MINUTE, []).append(made)
         if pair := self.pair(market_id):
+            pair.last_id = made.id
             for listener in self.listeners:
                 listener(pair, made)
         return made

@@ -106,6 +106,18 @@ def test_holes_that_nothing_fills_are_given_up(market: LiveMarket) -> None:
     assert market.totals()[1] == 0
 
 
+def test_a_trade_that_the_day_knows_of_and_nobody_told_is_missing(market: LiveMarket) -> None:
+    put(market, prints(4))
+    put(market, Day(BTC, 100.0, 0.01, 500.0, NOW, last_id=7))
+    assert market.totals()[1] == 3
+
+    put(market, prints(5, 6, 7))
+    put(market, Day(BTC, 100.0, 0.01, 500.0, NOW, last_id=7))
+    put(market, Day(BTC, 100.0, 0.01, 500.0, NOW, last_id=8))
+    put(market, Day(BTC, 100.0, 0.01, 500.0, NOW, last_id=9))
+    assert market.sequences()[BTC].holes == [(8, 9)]
+
+
 def test_ids_that_are_not_counted_only_tell_apart() -> None:
     market = LiveMarket(counted=False)
     market.follow([BTC])
@@ -132,8 +144,11 @@ def test_closed_candles_wait_and_the_running_minute_is_known(market: LiveMarket)
     put(market, Candle(BTC, Timeframe.M5, row, True, NOW))
     put(market, Candle(BTC, Timeframe.M1, row, False, NOW))
 
-    assert market.take_closed() == [Closed(BTC, Timeframe.M5, row)]
-    assert market.take_closed() == []
+    assert market.has_closed()
+    assert market.take_closed(live_market.STORE) == [Closed(BTC, Timeframe.M5, row)]
+    assert market.take_closed(live_market.STORE) == []
+    assert market.take_closed(live_market.FEATURES) == [Closed(BTC, Timeframe.M5, row)]
+    assert not market.has_closed()
     assert market.running(BTC) == row
     assert market.running(ETH) is None
 

@@ -181,12 +181,12 @@ def test_features_go_on_while_the_database_is_away(
     now: time_machine.Traveller,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away(name: str) -> object:
+    def away(name: str, now: object) -> object:
         raise OperationalError("the server closed the connection")
 
     follower = PrintFollower(exchange, look_up_s=0)
     follower.poll(exchange)
-    monkeypatch.setattr(queries, "watched_symbols", away)
+    monkeypatch.setattr(queries, "followed_symbols", away)
     monkeypatch.setattr(connection, "close", lambda: None)
     now.shift(timedelta(seconds=30))
 

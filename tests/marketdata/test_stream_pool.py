@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from marketdata.exchanges import stream_pool, stream_session
-from marketdata.exchanges.live_market import LiveMarket
+from marketdata.exchanges.live_market import STORE, LiveMarket
 from marketdata.exchanges.protocol import OrderBook, TickerRow, TradePrint
 from marketdata.exchanges.stream_pool import StreamPool
 from tests.exchange import Emulator, public_streams
@@ -93,7 +93,7 @@ async def test_quotes_prints_books_and_candles_arrive(exchange: Emulator) -> Non
         interval = "1m" if exchange.venue.name == "binance" else "1"
         exchange.public.close_candle("BTCUSDT", interval, 60_000)
         await until(arrived)
-        [closed] = pool.market.take_closed()
+        [closed] = pool.market.take_closed(STORE)
 
     assert (quotes[BTC].last, quotes[BTC].ask, quotes[BTC].change_24h) == (
         42010.0,
