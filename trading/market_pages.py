@@ -57,6 +57,11 @@ class MarketRow:
         """Of the bots on it."""
         return sum(bot.status == Bot.Status.RUNNING for bot in self.bots)
 
+    @property
+    def live(self) -> bool:
+        """Whether one of them spends real money."""
+        return any(bot.live for bot in self.bots)
+
 
 _KEYS: dict[str, Callable[[MarketRow], Any]] = {
     "exchange": lambda row: row.symbol.exchange,

@@ -200,7 +200,7 @@ def test_every_page_fits_a_phone_and_breaks_no_policy(
     paths = (
         "/ /markets/ /markets/simulated/BTC-USDT/ /markets/dead-letters/ /bots/ /bots/new/ "
         f"/bots/{bot.pk}/ /bots/{bot.pk}/?tab=settings /strategies/ /strategies/trend_ema/ "
-        "/orders/ /fills/ /positions/ /trades/ /jobs/ /controls/ /audit/ /tokens/ "
+        "/orders/ /fills/ /positions/ /trades/ /jobs/ /controls/ /data-quality/ /audit/ /tokens/ "
         "/accounts/password/"
     )
 

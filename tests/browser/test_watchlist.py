@@ -50,7 +50,7 @@ def test_a_sorted_list_stays_live(
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("Last")
     expect(page.locator("#sort-price")).to_be_focused()
 
-    push_until(asgi_server, symbols[1], 123.45, page, "123.45")
+    push_until(symbols[1], 123.45, page, "123.45")
     expect(page.locator(f"#symbol-{symbols[1].pk} live-price[field=spread]")).to_have_text("0.0")
     expect_no_reload(page)
     assert complaints == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from config import clock
 from marketdata import live_features, services, sparks
@@ -18,6 +18,7 @@ from tests.console.pages import body, command, fragment, text_of
 from tests.console.test_agents import make_finding
 from tests.strategies.looks import make_state
 from tests.trading.factories import bars, make_bot, make_candles, make_symbol
+from tests.trading.live_desk import make_live_desk
 from trading.models import Bot
 
 pytestmark = pytest.mark.usefixtures("clean_bus", "db")
@@ -143,6 +144,16 @@ def test_bots_that_run_are_counted(viewer: Client, known: Symbol) -> None:
     Bot.objects.filter(pk=other.pk).update(status=Bot.Status.RUNNING)
 
     assert "1 of 2 run" in text_of(viewer.get("/markets/"))
+
+
+def test_real_money_on_a_symbol_is_marked(viewer: Client, settings: Settings) -> None:
+    desk = make_live_desk(settings)
+    Symbol.objects.update(watched=True)
+    assert "badge--live" not in body(viewer.get("/markets/"))
+
+    Bot.objects.filter(pk=desk.bot.pk).update(paper_mode=False, account=desk.account)
+
+    assert body(viewer.get("/markets/")).count("badge--live") == 1
 
 
 def test_two_hundred_symbols_cost_as_many_queries_as_two(
