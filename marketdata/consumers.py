@@ -1,4 +1,4 @@
-"""The socket of prices: the newest tick of each symbol, at most ten times a second."""
+"""The socket of prices: the newest tick of each symbol, at most twenty times a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from marketdata.errors import SymbolUnknown
 from marketdata.models import Symbol
 from marketdata.tick_hub import Subscription, hub
 
-FLUSH_S = 0.1
+FLUSH_S = 0.05  # less than a round of the feed, so that who keeps up has each as it comes
 MAX_SYMBOLS = 200
 
 
