@@ -255,6 +255,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 2},
     },
+    "measure-shadows": {
+        "task": "approvals.tasks.measure_shadows",
+        "schedule": 1800.0,
+        "options": {"expires": 1800},
+    },
     "notify": {"task": "approvals.tasks.notify", "schedule": 2.0, "options": {"expires": 2}},
     "beat-outside": {
         "task": "approvals.tasks.beat_outside",

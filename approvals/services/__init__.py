@@ -21,6 +21,7 @@ from approvals.services._policies import change_policy, grant_waiver, revoke_wai
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
 from approvals.services._requests import request_activation, withdraw
 from approvals.services._reviews import advance_reviews, start_review
+from approvals.services._shadows import measure_shadows
 from approvals.services._subjects import reasons_against
 from approvals.services._suggestions import follow_decision, put_before_people
 from approvals.services._uses import activate, roll_back
@@ -43,6 +44,7 @@ __all__ = [
     # Reviews and suggestions
     "advance_reviews",
     "follow_decision",
+    "measure_shadows",
     "put_before_people",
     "start_review",
     # Language models

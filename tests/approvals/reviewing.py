@@ -38,7 +38,7 @@ def carry(review: Review, *, most: int = 40) -> Review:
     for _ in range(most):
         if not step(review):
             for job in Job.objects.filter(task="simulation.run", status=Job.Status.QUEUED):
-                trading_services.run_job(job_id=job.pk, now=NOW)
+                trading_services.run_job(job_id=job.pk, now=review.due_at or NOW)
         review.refresh_from_db()
         if review.step == Review.Step.DONE:
             break
