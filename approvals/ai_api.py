@@ -206,7 +206,8 @@ class CallView(APIView):
     @extend_schema(responses=WholeCallSerializer)
     def get(self, request: Request, call_id: int) -> Response:
         """One call with its prompt and answer, and whether the row is as it was written."""
-        return Response(WholeCallSerializer(services.opened_call(call_id=call_id)).data)
+        opened: Any = services.opened_call(call_id=call_id)
+        return Response(WholeCallSerializer(opened).data)
 
 
 class EventsView(ListAPIView[AuditEvent]):

@@ -139,7 +139,7 @@ class WholeCallSerializer(CallSerializer):
 class AskReviewSerializer(StrictSerializer):
     """What to review on; all of it can be left out when a bot uses the strategy."""
 
-    source = serializers.ChoiceField(choices=SOURCES, required=False)
+    source = serializers.ChoiceField(choices=SOURCES, required=False)  # type: ignore[assignment]
     symbols = serializers.ListField(
         child=serializers.CharField(max_length=80), max_length=20, required=False
     )
@@ -170,7 +170,7 @@ class ReviewSerializer(ApiModelSerializer[Review]):
     job = JobSerializer()
     strategy = serializers.CharField(source="strategy.name")
     base = serializers.IntegerField(source="base.number")
-    source = Lowercase(choices=SOURCES)
+    source = Lowercase(choices=SOURCES)  # type: ignore[assignment]
     step = Lowercase(choices=[value.lower() for value in Review.Step.values])
     symbols = serializers.ListField(child=serializers.CharField())
 
@@ -226,8 +226,8 @@ class SuggestionSerializer(ApiModelSerializer[Suggestion]):
     verdict = serializers.SerializerMethodField()
     call = serializers.IntegerField(source="call_id", allow_null=True)
     review = serializers.IntegerField(source="review_id", allow_null=True)
-    parent = serializers.IntegerField(source="parent_id", allow_null=True)
-    source = Lowercase(choices=SOURCES)
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)  # type: ignore[assignment]
+    source = Lowercase(choices=SOURCES)  # type: ignore[assignment]
     state = Lowercase(choices=[value.lower() for value in Suggestion.State.values])
     deltas = DeltaSerializer(many=True)
     claims = ClaimSerializer(many=True)

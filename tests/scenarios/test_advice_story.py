@@ -194,7 +194,7 @@ def _silence_stops_everything(story: Story) -> None:
     at = waiting.due_at + timedelta(seconds=1)
     assert services.watch_approvals(now=at) == [waiting.pk]
     assert SystemState.objects.get(pk=1).state == SystemState.State.EMERGENCY_STOP
-    assert Suggestion.objects.get(pk=waiting.suggestion_id).state == "EXPIRED"
+    assert Suggestion.objects.get(approvals=waiting).state == "EXPIRED"
     # Time alone resumes nothing; a person does.
     later = at + timedelta(days=3)
     trading_services.tick(process="beat", now=later)
