@@ -65,6 +65,7 @@ class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     recheck_s: ClassVar[float] = RECHECK_S
     blocked_s: ClassVar[float] = BLOCKED_S
     blocked = False
+    gone = False
 
     async def connect(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,6 +90,7 @@ class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         self._tasks.append(asyncio.create_task(work))
 
     async def disconnect(self, code: int) -> None:
+        self.gone = True
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -128,9 +130,10 @@ class PushConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                 await self.close(TRY_LATER)
 
     async def _watch(self, caller: Caller) -> None:
-        while True:
+        # asgiref forgets that it was canceled while its thread was at work: hence `gone`.
+        while not self.gone:
             await asyncio.sleep(self.recheck_s)
-            if not await caller.may(self.permission):
+            if not await caller.may(self.permission) and not self.gone:
                 await self.close(NO_LOGIN)
                 return
 

@@ -14,8 +14,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import structlog
-from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import close_old_connections
 
 from config import bus, clock
 from config.database import redis_url
@@ -178,7 +178,8 @@ class TickHub:
         """The stored quotes of these that are newer than what was heard, kept as the newest."""
         if not symbols:
             return []
-        stored = await database_sync_to_async(_stored_ticks)(symbols)
+        # Not by asgiref, which forgets that it was canceled while its thread was at work.
+        stored = await asyncio.to_thread(_stored_ticks, symbols)
         known = self._newest
         fresh = [
             tick
@@ -209,7 +210,10 @@ def hub() -> TickHub:
 
 
 def _stored_ticks(symbols: Sequence[Symbol]) -> list[ticks.Tick]:
-    live = quotes.get_quotes(symbol.pk for symbol in symbols)
+    try:
+        live = quotes.get_quotes(symbol.pk for symbol in symbols)
+    finally:
+        close_old_connections()
     return [ticks.Tick.of(_data(one, live[one.pk])) for one in symbols if one.pk in live]
 
 

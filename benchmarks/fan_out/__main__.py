@@ -170,8 +170,10 @@ def _askers(console: Console, token: str, asked: Asked | None) -> Iterator[None]
     reads = tuple(f"/api/v1/{path}" for path in READS)
     threads = []
     if asked is not None:
-        work = ((("/health", "/db-health"), asked.health, HEALTH_PAUSE_S),)
-        work += ((reads, asked.reads, READ_PAUSE_S),)
+        work: tuple[tuple[tuple[str, ...], list[float], float], ...] = (
+            (("/health", "/db-health"), asked.health, HEALTH_PAUSE_S),
+            (reads, asked.reads, READ_PAUSE_S),
+        )
         threads = [threading.Thread(target=ask, args=one, daemon=True) for one in work]
     for thread in threads:
         thread.start()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
+
+from asgiref.sync import sync_to_async
 
 from config.streams import TRY_LATER, PushConsumer
 
@@ -45,3 +48,24 @@ async def test_a_blocked_client_may_say_what_it_likes() -> None:
     await socket.receive(text_data="rubbish")
 
     assert socket.tries == 1
+
+
+async def test_a_client_that_goes_while_its_login_is_looked_up_is_gone() -> None:
+    looked_up = threading.Event()
+
+    class Looking:
+        async def may(self, permission: str) -> bool:
+            return bool(await sync_to_async(looked_up.wait)(0.2) or True)
+
+    class Watching(Blocked):
+        recheck_s = 0.0
+
+    socket = Watching()
+    socket._tasks = []
+    socket.run(socket._watch(Looking()))
+    await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(2):
+        await socket.disconnect(1001)
+
+    assert socket.closed_with == []
