@@ -24,6 +24,20 @@ FRAME = Timeframe.M5
 NEW = timedelta(hours=24)  # an older finding is no news
 REMEMBERED = ("sort", "exchange", "show")  # a search is not: it would hide what is looked for next
 
+# What a phone offers, which shows no heads to sort by.
+SORTS = (
+    ("name", "By name"),
+    ("-change", "24 h, best first"),
+    ("change", "24 h, worst first"),
+    ("-volume", "Turnover"),
+    ("-rvol", "Volume, × usual"),
+    ("-momentum", "Momentum"),
+    ("-posture", "Likeliest to rise"),
+    ("-finding", "Newest finding"),
+    ("-bots", "Bots on it"),
+    ("-age", "Oldest price"),
+)
+
 _NO_FEATURES = FrameFeatures(None, None, None, None, 0, None)
 
 

@@ -94,3 +94,20 @@ def test_on_a_phone_the_list_fits_and_tells_the_essential(
     for label in ("Last", "24 h", "Turnover 24 h", "Posture", "Age"):
         expect(row.locator(f'td[data-label="{label}"]')).to_be_visible()
     expect(row.locator("live-price[field=spread]")).to_be_hidden()
+
+
+def test_a_phone_sorts_too_and_a_filter_keeps_the_order(
+    asgi_server: AsgiServer, page: Page, operator: str, symbols: list[Symbol]
+) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(f"{asgi_server.url}/markets/?sort=-name")
+    rows = page.locator("#symbols [data-row]")
+    expect(rows).to_have_text(["XRP/USDT", "ETH/USDT", "BTC/USDT"])
+
+    page.get_by_label("Find a symbol").fill("t")
+    expect(page).to_have_url(re.compile("search=t"))
+    expect(rows).to_have_text(["XRP/USDT", "ETH/USDT", "BTC/USDT"])
+
+    page.get_by_label("Sort by").select_option("name")
+    expect(rows).to_have_text(["BTC/USDT", "ETH/USDT", "XRP/USDT"])
+    expect(page).to_have_url(re.compile("search=t"))

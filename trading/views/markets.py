@@ -34,6 +34,8 @@ def symbols(request: Request) -> HttpResponse:
         "page": shown,
         "rows": cache(partial(market_pages.with_sparks, list(shown), now)),
         "sort": request.GET.get("sort", "name"),
+        "sorts": market_pages.SORTS,
+        "sort_keys": dict(market_pages.SORTS),
         "letters": DeadLetter.objects.filter(status=DeadLetter.Status.OPEN).count(),
     }
     return page(request, "trading/markets/list.html", context, parts=("symbols",))
