@@ -58,15 +58,21 @@ def test_the_scheduler_does_not_start_on_cold_data(operator: Api) -> None:
     answer = operator.post("system/scheduler/start")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "NOT_READY")
-    assert "missing" in answer.json()["fields"]["reasons"][0]
-    assert operator.get("system/scheduler").json()["on"] is False
+    fields = answer.json()["fields"]
+    assert "missing" in fields["reasons"][0]
+    [cold] = fields["missing"]
+    assert (cold["symbol"], cold["timeframe"]) == ("BTC/USDT", "1m")
+    assert cold["missing"] == cold["needed"] > 0
+    status = operator.get("system/scheduler").json()
+    assert (status["on"], status["missing"]) == (False, [cold])
 
 
 def test_the_scheduler_starts_on_warm_data(operator: Api) -> None:
     make_ready_bot()
     operator.post("system/scheduler/stop")
 
-    assert operator.post("system/scheduler/start").json()["on"] is True
+    status = operator.post("system/scheduler/start").json()
+    assert (status["on"], status["missing"]) == (True, [])
 
 
 def test_a_state_that_is_none_is_refused(operator: Api) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
 from tests.console.conftest import SignIn
 from tests.console.pages import body, command, fragment, is_fragment, text_of
-from tests.trading.factories import make_bot, make_order, make_replay
+from tests.trading.factories import make_bot, make_order, make_replay, make_symbol
 from trading.models import AuditEvent, Order, SystemState
 from trading.order_state import OrderStatus
 
@@ -104,6 +106,19 @@ def test_the_scheduler_is_switched_off_and_on(operator: Client) -> None:
 
     command(operator, "/controls/scheduler/start/")
     assert SystemState.objects.get(pk=1).scheduler_on
+
+
+def test_the_page_says_which_candles_keep_the_scheduler_from_starting(operator: Client) -> None:
+    make_bot(make_symbol(), strategy="trend_ema")
+    command(operator, "/controls/scheduler/stop/")
+
+    refused = command(operator, "/controls/scheduler/start/")
+    html = body(operator.get("/controls/"))
+
+    assert refused.status_code == 409
+    assert re.search(r"BTC/USDT \d+[mh]", html)
+    assert re.search(r"\d+ of \d+ candles", html)
+    assert not SystemState.objects.get(pk=1).scheduler_on
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class SchedulerView(APIView):
 
     @extend_schema(responses=SchedulerSerializer)
     def get(self, request: Request) -> Response:
-        """Whether the tick runs bots, and when each process last showed itself."""
+        """Whether the tick runs bots, when each process last showed itself, which candles lack."""
         return Response(_scheduler(queries.system_state()))
 
 
@@ -101,5 +101,10 @@ class SchedulerStopView(APIView):
 
 def _scheduler(state: SystemState) -> dict[str, object]:
     beats = dict(Heartbeat.objects.values_list("process", "at"))
-    answer = {"on": state.scheduler_on, "state": state.state, "heartbeats": beats}
+    answer = {
+        "on": state.scheduler_on,
+        "state": state.state,
+        "heartbeats": beats,
+        "missing": queries.cold_series(clock.now()),
+    }
     return dict(SchedulerSerializer(answer).data)

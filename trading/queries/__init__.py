@@ -21,8 +21,10 @@ from trading.queries._portfolio import (
 from trading.queries._protection import protections, said
 from trading.queries._rates import AccountRates, account_rates, base_url_of, meter_of
 from trading.queries._readiness import (
+    ColdSeries,
     FeedAge,
     Gate,
+    cold_series,
     feed_status,
     readiness,
     start_reasons,
@@ -59,7 +61,9 @@ from trading.queries._simulations import (
 from trading.queries._streams import StreamState, stream_state
 
 __all__ = [
+    "ColdSeries",
     "StreamState",
+    "cold_series",
     "since_funded",
     "stream_state",
     "AccountRates",

@@ -35,6 +35,20 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class ColdSeries:
+    """Candles that a bot's warm-up lacks, `missing` of `needed`, or whose newest is too old."""
+
+    bot_id: int
+    bot: str
+    symbol: str
+    timeframe: str
+    needed: int
+    missing: int
+    stale: bool
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class FeedAge:
     """How old the newest quote of a watched symbol is; None: there never was one."""
 
@@ -62,18 +76,22 @@ def start_reasons(bot: Bot, now: datetime) -> list[str]:
     """Why a bot can't start yet; [] when it can or the gate is off."""
     if not settings.ENV.trading_require_data_ready:
         return []
-    strategy = registry.get(bot.version.strategy.name)
-    needed = strategy.warmup(strategy_queries.params_of(bot.version))
-    symbols = bot.symbols.order_by("botsymbol__rank")
     if bot.is_replay:
+        symbols = bot.symbols.order_by("botsymbol__rank")
         return [reason for symbol in symbols for reason in _replay_reasons(bot, symbol)]
-    return [
-        f"{symbol.name}: {reason}"
-        for symbol in symbols
-        for reason in marketdata_queries.warmup_state(
-            symbol, Timeframe(bot.timeframe), needed, clock.to_ms(now)
-        ).reasons
-    ]
+    return [f"{one.symbol}: {reason}" for one in _cold(bot, now) for reason in one.reasons]
+
+
+def cold_series(now: datetime) -> list[ColdSeries]:
+    """What the bots that run, or are to run, lack before the scheduler may start; [] if the gate
+    is off.
+    """
+    if not settings.ENV.trading_require_data_ready:
+        return []
+    live = bots_for_list().filter(
+        Q(status=Bot.Status.RUNNING) | Q(stop_requested=False), source=Bot.Source.LIVE_FEED
+    )
+    return [one for bot in live for one in _cold(bot, now)]
 
 
 def readiness(now: datetime) -> list[Gate]:
@@ -114,11 +132,34 @@ def _gate(name: str, reasons: list[str]) -> Gate:
     return Gate(name, not reasons, reasons)
 
 
+def _cold(bot: Bot, now: datetime) -> list[ColdSeries]:
+    strategy = registry.get(bot.version.strategy.name)
+    needed = strategy.warmup(strategy_queries.params_of(bot.version))
+    found = []
+    for symbol in bot.symbols.order_by("botsymbol__rank"):
+        state = marketdata_queries.warmup_state(
+            symbol, Timeframe(bot.timeframe), needed, clock.to_ms(now)
+        )
+        if state.reasons:
+            found.append(
+                ColdSeries(
+                    bot_id=bot.pk,
+                    bot=bot.name,
+                    symbol=symbol.name,
+                    timeframe=bot.timeframe,
+                    needed=needed,
+                    missing=state.missing,
+                    stale=state.stale,
+                    reasons=state.reasons,
+                )
+            )
+    return found
+
+
 def _warm_reasons(now: datetime) -> list[str]:
-    live = bots_for_list().filter(
-        Q(status=Bot.Status.RUNNING) | Q(stop_requested=False), source=Bot.Source.LIVE_FEED
-    )
-    return [f"{bot.name}: {reason}" for bot in live for reason in start_reasons(bot, now)]
+    return [
+        f"{one.bot}: {one.symbol}: {reason}" for one in cold_series(now) for reason in one.reasons
+    ]
 
 
 def _stale_reasons(now: datetime) -> list[str]:

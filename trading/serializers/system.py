@@ -57,12 +57,26 @@ class ReadinessSerializer(ApiSerializer):
     gates = GateSerializer(many=True)
 
 
+class ColdSeriesSerializer(ApiSerializer):
+    """Candles that a bot's warm-up lacks: `missing` of `needed`, or the newest is too old."""
+
+    bot_id = serializers.IntegerField()
+    bot = serializers.CharField()
+    symbol = serializers.CharField()
+    timeframe = serializers.CharField()
+    needed = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    stale = serializers.BooleanField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
 class SchedulerSerializer(ApiSerializer):
-    """Whether the tick runs bots, and since when each process lives."""
+    """Whether the tick runs bots, since when each process lives, what keeps it from starting."""
 
     on = serializers.BooleanField()
     state = serializers.CharField()
     heartbeats = serializers.DictField(child=serializers.DateTimeField())
+    missing = ColdSeriesSerializer(many=True)
 
 
 class AuditEventSerializer(ApiModelSerializer[AuditEvent]):

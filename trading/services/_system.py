@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -15,7 +15,7 @@ from trading import access, events
 from trading.errors import NotReady, ReasonRequired, ResumeNotAllowed, SystemHalted
 from trading.models import Bot, HaltRequest, Heartbeat, Order, OrderTransition, SystemState
 from trading.order_state import UNRESOLVED, OrderStatus
-from trading.queries import readiness
+from trading.queries import cold_series
 from trading.services import _orders
 from trading.services._audit import record
 from trading.services._bots import finish_jobs, halt_bots
@@ -146,11 +146,13 @@ def finish_emergency_stop(*, now: datetime) -> StopProof | None:
 
 def start_scheduler(*, by: User, now: datetime) -> SystemState:
     """Let the tick run bots. Refused with the reasons while their data isn't ready."""
-    reasons = [
-        reason for gate in readiness(now) if gate.name == "data_warm" for reason in gate.reasons
-    ]
-    if reasons:
-        raise NotReady("Warm-up candles are missing or stale.", fields={"reasons": reasons})
+    cold = cold_series(now)
+    if cold:
+        reasons = [f"{one.bot}: {one.symbol}: {why}" for one in cold for why in one.reasons]
+        raise NotReady(
+            "Warm-up candles are missing or stale.",
+            fields={"reasons": reasons, "missing": [asdict(one) for one in cold]},
+        )
     return _set_scheduler(on=True, by=by, now=now)
 
 

@@ -27,6 +27,7 @@ def controls(request: Request) -> HttpResponse:
     context = {
         "state": cache(queries.system_state),
         "gates": cache(partial(queries.readiness, clock.now())),
+        "cold": cache(partial(queries.cold_series, clock.now())),
         "facts": cache(stop_facts),
         "proof": request.session.get(PROOF),
     }
