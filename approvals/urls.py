@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from approvals import ai_views, views
+from approvals.approval_urls import urlpatterns as approval_urls
 
 app_name = "approvals"
 
@@ -30,5 +31,6 @@ urlpatterns = [
     path("suggestions/<int:suggestion_id>/", ai_views.suggestion, name="suggestion"),
     path("reviews/new/", ai_views.review_new, name="review-new"),
     path("reviews/<int:review_id>/", ai_views.review, name="review"),
+    *approval_urls,
     path("push-worker.js", views.push_worker, name="push-worker"),
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import include, path
 
 from approvals.ai_routes import urlpatterns as ai_urls
+from approvals.approval_routes import aliases as approval_aliases
+from approvals.approval_routes import urlpatterns as approval_urls
 from config import api_docs, health, sse
 from marketdata.api_urls import urlpatterns as marketdata_routes
 from strategies.api_urls import urlpatterns as strategies_routes
@@ -18,13 +20,14 @@ routes = [
     path("docs", api_docs.docs_page, name="docs"),
     *marketdata_routes,
     *ai_urls,
+    *approval_urls,
     *strategies_routes,
     *trading_routes,
 ]
 
 urlpatterns = [
     path("api/v1/", include((routes, "api"), namespace="api")),
-    path("api/", include(([*routes, *aliases], "api"), namespace="api-unversioned")),
+    path("api/", include(([*routes, *aliases, *approval_aliases], "api"), namespace="api-unversioned")),
     path("sse", sse.SseView.as_view(), name="sse"),
     path("health", health.health_view, name="health"),
     path("db-health", health.db_health_view, name="db-health"),

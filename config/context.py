@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from approvals import queries as approval_queries
 from config import clock
 from trading import access, queries
 from trading.models import SystemState
@@ -73,6 +74,7 @@ PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("trading:jobs", "Jobs", "jobs", "j"),
             Place("trading:data-quality", "Data quality", "signal", "q"),
             Place("trading:controls", "Controls", "controls", "c"),
+            Place("approvals:approvals", "Approvals", "check", "q"),
             Place("trading:audit", "Audit", "audit", "a"),
             Place("approvals:channels", "Notifications", "bell", "y"),
             Place("trading:tokens", "Tokens", "key", "k"),
@@ -161,6 +163,15 @@ class Console:
         if not user.is_authenticated or not user.has_perm(access.APPROVE_LIVE):
             return 0
         return queries.requests_for(user, self.now).count()
+
+    @cached_property
+    def proposals(self) -> int:
+        """Requests that wait for a decision of this person."""
+        user = self._request.user
+        if not user.is_authenticated or not user.has_perm(access.APPROVE):
+            return 0
+        rows = approval_queries.open_approvals().filter(state="PENDING", kind="ACTIVATION")
+        return rows.exclude(requested_by=user.pk).count()
 
     @property
     def stale_after_s(self) -> float:

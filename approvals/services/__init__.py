@@ -11,10 +11,11 @@ from approvals.services._channels import (
     sync_house_channels,
     test_channel,
 )
-from approvals.services._decisions import approve, comment, reject
+from approvals.services._decisions import NEEDED, approve, comment, reject
 from approvals.services._deliver import deliver
 from approvals.services._expiry import check_approvals, watch_approvals
 from approvals.services._follow import follow
+from approvals.services._going_live import approve_live, ask_live
 from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
 from approvals.services._policies import change_policy, grant_waiver, revoke_waiver
@@ -28,8 +29,11 @@ from approvals.services._uses import activate, roll_back
 
 __all__ = [
     # Approvals
+    "NEEDED",
     "activate",
     "approve",
+    "approve_live",
+    "ask_live",
     "change_policy",
     "check_approvals",
     "comment",

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from approvals.approval_state import APPROVED, MARKS, OPEN, PENDING, mark_reached
 from approvals.models import Approval, ApprovalKind, ClockMove
-from approvals.services._requests import tell
+from approvals.services._requests import end, tell
 from approvals.services._suggestions import follow_decision
 from trading.services import emergency_stop, request_halt, unapprove_version
 
@@ -27,6 +27,7 @@ def watch_approvals(*, now: datetime, moved_ms: float = 0.0) -> list[int]:
     """The feed's second: what was due by the monotonic clock ends now; the ids that ended."""
     if moved_ms:
         move_deadlines(by_ms=moved_ms, now=now)
+    _follow_grants(now)
     remind(now=now)
     return expire_due(now=now)
 
@@ -37,6 +38,7 @@ def check_approvals(*, now: datetime) -> list[int]:
     The wall clock is all that it knows, so it gives the feed's watch `GRACE` to say that somebody
     set it.
     """
+    _follow_grants(now)
     remind(now=now)
     over = Approval.objects.filter(state__in=sorted(OPEN), due_at__lte=now)
     fresh = Q(over_since=None) | Q(over_since__gt=now)
@@ -93,6 +95,14 @@ def move_deadlines(*, by_ms: float, now: datetime) -> int:
         shift = timedelta(milliseconds=by_ms)
         open_ = Approval.objects.filter(state__in=sorted(OPEN))
         return open_.update(due_at=F("due_at") + shift, over_since=None)
+
+
+def _follow_grants(now: datetime) -> None:
+    """A request for real money whose grant was revoked or replaced ends with it."""
+    rows = Approval.objects.filter(state__in=sorted(OPEN), grant__revoked_at__isnull=False)
+    for row in rows.select_related("grant"):
+        why = row.grant.revoke_reason if row.grant else ""
+        end(row, Approval.State.WITHDRAWN, by=None, now=now, reason=why or "It was taken back.")
 
 
 def _same(one_ms: float, other_ms: float) -> bool:

@@ -12,11 +12,12 @@ from django.db import transaction
 from approvals import access, queries
 from approvals.approval_state import OPEN, digest_of
 from approvals.errors import ApprovalInvalid, ApprovalNotOpen
-from approvals.models import Approval, ApprovalKind
+from approvals.models import Approval, ApprovalKind, ApprovalPolicy
 from approvals.services._subjects import activation_subject, check_evidence, policy_for
 from approvals.services._suggestions import follow_decision, put_before_people
-from strategies.models import StrategyVersion
+from strategies.models import Strategy, StrategyVersion
 from trading import queries as trading_queries
+from trading.models import Simulation
 from trading.services import record, unapprove_version
 
 State = Approval.State
@@ -51,34 +52,45 @@ def request_activation(
     }
     subject = activation_subject(simulation, policy, now=now, asked=asked)
     with transaction.atomic():
-        about = f"strategy:{version.strategy.name}"
         # Two at once: the strategy's row is where they meet.
-        type(version.strategy).objects.select_for_update().get(pk=version.strategy_id)
+        Strategy.objects.select_for_update().get(pk=version.strategy_id)
         _check_state(version_id)
+        about = f"strategy:{version.strategy.name}"
         older = queries.open_approvals().filter(about=about, kind=ApprovalKind.ACTIVATION)
         supersede(older, by=by, now=now, why="A newer request replaced it.")
-        row = Approval.objects.create(
-            kind=ApprovalKind.ACTIVATION,
-            about=about,
-            subject=subject,
-            digest=digest_of(subject),
-            version=version,
-            simulation=simulation,
-            suggestion_id=suggestion_id,
-            reason=asked["reason"],
-            override_reason=asked["override_reason"],
-            requested_by=by,
-            requested_at=now,
-            approvers=policy.approvers,
-            step_up=policy.step_up,
-            on_expiry=policy.on_expiry,
-            expires_at=now + timedelta(seconds=policy.deadline_s),
-            due_at=now + timedelta(seconds=policy.deadline_s),
-        )
+        row = _made(simulation, policy, subject, by, now)
         if suggestion_id is not None and not put_before_people(suggestion_id=suggestion_id):
             raise ApprovalInvalid("The suggestion is not at this step.")
         tell("requested", row, by, now, reason=row.reason)
     return row
+
+
+def _made(
+    simulation: Simulation,
+    policy: ApprovalPolicy,
+    subject: dict[str, Any],
+    by: User | None,
+    now: datetime,
+) -> Approval:
+    due = now + timedelta(seconds=policy.deadline_s)
+    return Approval.objects.create(
+        kind=ApprovalKind.ACTIVATION,
+        about=f"strategy:{subject['strategy']}",
+        subject=subject,
+        digest=digest_of(subject),
+        version=simulation.version,
+        simulation=simulation,
+        suggestion_id=subject["suggestion"],
+        reason=subject["reason"],
+        override_reason=subject["override_reason"],
+        requested_by=by,
+        requested_at=now,
+        approvers=policy.approvers,
+        step_up=policy.step_up,
+        on_expiry=policy.on_expiry,
+        expires_at=due,
+        due_at=due,
+    )
 
 
 def withdraw(*, approval_id: int, reason: str, by: User, now: datetime) -> Approval:

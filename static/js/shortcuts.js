@@ -19,6 +19,8 @@ document.addEventListener("keydown", (event) => {
     step(event);
   } else if (event.key === "/") {
     focusFilter(event);
+  } else if (focusKey(event.key)) {
+    event.preventDefault();
   } else if (event.key === "?") {
     document.getElementById("keys-dialog")?.showModal();
   }
@@ -47,4 +49,11 @@ function focusFilter(event) {
   event.preventDefault();
   filter.focus();
   filter.select?.();
+}
+
+// A page's own letters only move the focus: what is done needs one more key.
+function focusKey(key) {
+  const target = /^[a-z]$/.test(key) && document.querySelector(`[data-key="${key}"]`);
+  target?.focus?.({ focusVisible: true });
+  return Boolean(target);
 }

@@ -12,6 +12,7 @@ from marketdata.models import Annotation, DeadLetter, FeedGap, IndicatorSpec
 from strategies import services as strategy_services
 from tests.api.conftest import console
 from tests.api.factories import Api, make_api, make_bot, make_symbol
+from tests.approvals.asking import make_table
 from tests.approvals.factories import make_advice
 from tests.trading.factories import make_account, make_grant, make_incident
 from tests.trading.simulating import finished, searched
@@ -80,6 +81,10 @@ def ids(console: None) -> dict[str, str]:
         "call_id": str(advice.call_id),
         "review_id": str(advice.review_id),
         "suggestion_id": str(advice.pk),
+        "approval_id": str(make_table().ask().pk),
+        "waiver_id": "1",
+        "policy": "activation",
+        "number": "1",
         "channel_id": "1",
         "delivery_id": "1",
         "token_id": str(token_of_nobody().pk),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from marketdata.access import OPERATE as MARKET
 from strategies.access import OPERATE as STRATEGY
-from trading.access import ADMINISTER, APPROVE_LIVE, OPERATE, STOP, VIEW
+from trading.access import ADMINISTER, APPROVE, APPROVE_LIVE, OPERATE, STOP, VIEW
 
 PUBLIC = "public"
 SIGNED_IN = "signed in"
@@ -44,6 +44,19 @@ API = {
     "strategies/<strategy>/versions": {"GET": VIEW, "POST": STRATEGY},
     "strategies/<strategy>/simulate": {"POST": STRATEGY},
     "strategies/<strategy>/review": {"POST": STRATEGY},
+    "strategies/<strategy>/versions/<number>/request": {"POST": STRATEGY},
+    "strategies/<strategy>/versions/<number>/approve": {"POST": APPROVE},
+    "strategies/<strategy>/versions/<number>/activate": {"POST": APPROVE},
+    "strategies/<strategy>/versions/<number>/rollback": {"POST": APPROVE},
+    "approvals": READ,
+    "approvals/expire-check": {"POST": APPROVE},
+    "approvals/<approval_id>": READ,
+    "approvals/<approval_id>/approve": {"POST": APPROVE},
+    "approvals/<approval_id>/reject": {"POST": APPROVE},
+    "approvals/<approval_id>/comment": {"POST": STRATEGY},
+    "approvals/<approval_id>/withdraw": {"POST": STRATEGY},
+    "approval-policies": READ,
+    "approval-policies/<policy>": {"GET": VIEW, "PATCH": ADMINISTER},
     "ai/models": READ,
     "ai/health": READ,
     "ai/llm/status": READ,
@@ -127,6 +140,11 @@ API = {
 
 # Older names of the same views, under /api/ only.
 ALIASES = {
+    "ai/approvals": READ,
+    "ai/approvals/expire-check": {"POST": APPROVE},
+    "ai/approvals/<approval_id>": READ,
+    "ai/approvals/<approval_id>/approve": {"POST": APPROVE},
+    "ai/approvals/<approval_id>/reject": {"POST": APPROVE},
     "trading/paper/cycle": OPERATES,
     "trading/position": READ,
     "trading/orders": READ,
@@ -158,6 +176,7 @@ PAGES = {
     "/bots/<bot_id>/cycle/": OPERATES,
     "/bots/<bot_id>/drift/": OPERATES,
     "/bots/<bot_id>/knobs/": OPERATES,
+    "/bots/<bot_id>/follow/": OPERATES,
     "/bots/<bot_id>/rename/": OPERATES,
     "/bots/<bot_id>/<what>.csv": READ,
     "/bots/<bot_id>/live/": READ,
@@ -252,6 +271,19 @@ PAGES = {
     "/charts/findings/<symbol_id>/": READ,
     "/strategies/": READ,
     "/strategies/<name>/": READ,
+    "/strategies/<name>/versions/<number>/request/": {"GET": STRATEGY, "POST": STRATEGY},
+    "/strategies/<name>/versions/<number>/activate/": {"POST": APPROVE},
+    "/strategies/<name>/rollback/": {"POST": APPROVE},
+    "/approvals/": READ,
+    "/approvals/<approval_id>/": READ,
+    "/approvals/<approval_id>/approve/": {"POST": APPROVE},
+    "/approvals/<approval_id>/reject/": {"POST": APPROVE},
+    "/approvals/<approval_id>/comment/": {"POST": STRATEGY},
+    "/approvals/<approval_id>/withdraw/": {"POST": STRATEGY},
+    "/approvals/policies/": READ,
+    "/approvals/policies/<kind>/": {"POST": ADMINISTER},
+    "/approvals/waiver/": {"POST": ADMINISTER},
+    "/approvals/waiver/<waiver_id>/revoke/": {"POST": ADMINISTER},
     "/markets/": READ,
     "/markets/dead-letters/": READ,
     "/markets/<exchange>/<name>/": READ,

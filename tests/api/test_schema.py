@@ -24,6 +24,7 @@ from strategies import services as strategy_services
 from tests.access.walk import routes
 from tests.api.factories import Api, make_bot, make_order, make_ready_bot, make_symbol
 from tests.api.test_portfolio import make_snapshot
+from tests.approvals.asking import make_table
 from tests.approvals.factories import make_advice
 from tests.strategies.looks import spiking
 from tests.trading.factories import make_account, make_grant, make_incident, make_reconcile_run
@@ -45,7 +46,7 @@ QUERY: dict[str, dict[str, str]] = {
     "/api/v1/debug/features": BTC,
 }
 FOUND = ("simulation_id", "search_id", "account_id", "grant_id", "incident_id")
-FOUND += ("call_id", "review_id", "suggestion_id")
+FOUND += ("call_id", "review_id", "suggestion_id", "approval_id")
 NOT_JSON = {
     "/api/v1/sse",
     "/api/v1/audit/export",
@@ -91,6 +92,9 @@ def seeded(admin: Api) -> dict[str, Any]:
         "strategy": "trend_ema",
         "simulation_id": finished().pk,
         "search_id": searched().pk,
+        "approval_id": make_table(now=clock.now()).ask().pk,
+        "number": 1,
+        "policy": "activation",
         **make_advised(),
     }
 
@@ -208,8 +212,8 @@ def test_every_answer_has_the_shape_that_is_written(admin: Api, seeded: dict[str
 
 
 def test_every_refusal_has_the_shape_that_is_written(console: None) -> None:
-    names = ("bot_id", "order_id", "job_id", "annotation_id")
-    texts = dict.fromkeys(("strategy", "agent"), "x")
+    names = ("bot_id", "order_id", "job_id", "annotation_id", "number")
+    texts = dict.fromkeys(("strategy", "agent", "policy"), "x")
     ids = {**dict.fromkeys(names, 1), **dict.fromkeys(FOUND, 1), **texts}
     for path in read_paths():
         if path == "/api/v1/health":

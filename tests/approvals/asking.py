@@ -85,16 +85,17 @@ class Table:
         return services.activate(**used)
 
 
-def make_table(*, verdict: str = "GREEN") -> Table:
+def make_table(*, verdict: str = "GREEN", now: datetime = NOW) -> Table:
     """A candidate with a finished simulation against the active version."""
-    trading_services.ensure_system_state(now=NOW)
-    strategy_services.sync_strategies(now=NOW)
+    trading_services.ensure_system_state(now=now)
+    strategy_services.sync_strategies(now=now)
     proposer = make_user("operator")
     return Table(
         proposer=proposer,
         approver=make_approver("anna"),
         second=make_approver("bert"),
-        simulation=make_proof(verdict=verdict, fast=8, slow=21),
+        simulation=make_proof(verdict=verdict, now=now, fast=8, slow=21),
+        now=now,
     )
 
 
@@ -136,7 +137,7 @@ def prove(row: Simulation, *, verdict: str = "GREEN", now: datetime = NOW) -> Si
 
 
 def _symbol() -> Symbol:
-    symbol = make_symbol()
+    symbol = make_symbol("LTC/USDT")
     if not Candle.objects.filter(symbol=symbol).exists():
         make_candles(symbol, bars([100 + index % 7 for index in range(300)]))
     return symbol

@@ -23,7 +23,6 @@ from config.query_params import optional_number
 from marketdata.models import Symbol
 from marketdata.queries import resolve_symbol
 from trading import access, queries, services
-from trading.api.bots import ReadOrOperate
 from trading.api.filters import BOT, bot_filter
 from trading.authentication import via_of
 from trading.live_pages import going_live
@@ -31,8 +30,6 @@ from trading.models import LiveGrant
 from trading.serializers.bots import BotSerializer
 from trading.serializers.live import (
     GoingLiveSerializer,
-    GrantApproveSerializer,
-    GrantCreateSerializer,
     GrantSerializer,
     LiveOrderCreateSerializer,
     LivePreviewSerializer,
@@ -69,39 +66,14 @@ class BotPaperView(APIView):
 
 
 @extend_schema_view(get=extend_schema(parameters=[BOT]))
-class GrantsView(ReadOrOperate, ListAPIView[LiveGrant]):
+class GrantsView(ListAPIView[LiveGrant]):
     """Live grants and requests for them, the newest first."""
 
+    permission_classes: tuple[type[access.MayView], ...] = (access.MayView,)
     serializer_class = GrantSerializer
 
     def get_queryset(self) -> QuerySet[LiveGrant]:
         return queries.grants().filter(**bot_filter(self.request))
-
-    @extend_schema(
-        request=GrantCreateSerializer,
-        responses={201: GrantSerializer},
-        examples=[
-            OpenApiExample(
-                "A day with up to 800 USDT",
-                value={
-                    "bot_id": 1,
-                    "account_id": 1,
-                    "max_order": "500",
-                    "max_exposure": "800",
-                    "hours": 24,
-                    "reason": "Two good weeks on paper.",
-                    "typed_name": "BTC trend",
-                },
-                request_only=True,
-            )
-        ],
-    )
-    def post(self, request: Request) -> Response:
-        """Ask that a bot may spend real money; 409 with the reasons while a gate is closed."""
-        asked = GrantCreateSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        grant = services.ask_grant(by=person(request), now=clock.now(), **asked.validated_data)
-        return Response(GrantSerializer(grant).data, status=201)
 
 
 class GrantView(APIView):
@@ -111,24 +83,6 @@ class GrantView(APIView):
     def get(self, request: Request, grant_id: int) -> Response:
         """One grant; its digest is what an approval names."""
         return Response(GrantSerializer(services.get_grant(grant_id)).data)
-
-
-class GrantApproveView(APIView):
-    permission_classes = (access.MayApproveLive,)
-
-    @extend_schema(request=GrantApproveSerializer, responses=GrantSerializer)
-    def post(self, request: Request, grant_id: int) -> Response:
-        """Let the bot go live: by another person than asked, with a password given minutes ago."""
-        asked = GrantApproveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        grant = services.approve_grant(
-            grant_id=grant_id,
-            by=person(request),
-            via=via_of(request),
-            now=clock.now(),
-            **asked.validated_data,
-        )
-        return Response(GrantSerializer(grant).data)
 
 
 class GrantRevokeView(APIView):

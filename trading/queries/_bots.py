@@ -41,7 +41,7 @@ def bot_cards(*, bot_id: int | None = None) -> list[BotCard]:
     )
     # A grouped query drops the model's own ordering.
     rows = list((bots if bot_id is None else bots.filter(pk=bot_id)).order_by("pk"))
-    decisions = DecisionRecord.objects.select_related("symbol").in_bulk(
+    decisions = DecisionRecord.objects.select_related("symbol", "version").in_bulk(
         [row.newest_decision for row in rows if row.newest_decision]
     )
     snapshots = PortfolioSnapshot.objects.in_bulk(

@@ -9,7 +9,7 @@ from trading.models import AuditEvent, DecisionRecord, Fill, Job, Order, Trade
 
 def decisions(bot_id: int) -> QuerySet[DecisionRecord]:
     """Newest first."""
-    rows = DecisionRecord.objects.filter(bot_id=bot_id).select_related("symbol")
+    rows = DecisionRecord.objects.filter(bot_id=bot_id).select_related("symbol", "version")
     return rows.order_by("-candle_close_ms", "-id")
 
 

@@ -87,6 +87,7 @@ class BotSerializer(ApiModelSerializer[Bot]):
             "paper_mode",
             "strategy",
             "version",
+            "follows_active",
             "params",
             "knobs",
             "status",
@@ -118,7 +119,7 @@ class BotSerializer(ApiModelSerializer[Bot]):
 
 
 class BotChangeSerializer(StrictSerializer):
-    """What a PATCH may change; everything but name and knobs only while the bot is stopped."""
+    """What a PATCH may change; what the bot trades only while it is stopped."""
 
     name = serializers.CharField(max_length=80, required=False)
     symbols = serializers.ListField(
@@ -127,6 +128,7 @@ class BotChangeSerializer(StrictSerializer):
     timeframe = serializers.ChoiceField(choices=[item.value for item in Timeframe], required=False)
     strategy = serializers.CharField(max_length=40, required=False)
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    follows_active = serializers.BooleanField(required=False)
     knobs = serializers.DictField(required=False)
 
 
@@ -143,6 +145,7 @@ class BotCreateSerializer(StrictSerializer):
         max_length=40, default=lambda: settings.ENV.trading_active_strategy
     )
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    follows_active = serializers.BooleanField(required=False)
     knobs = serializers.DictField(required=False)
     starting_cash = PlainDecimal(required=False)
     replay = ReplaySerializer(required=False, allow_null=True)
@@ -183,12 +186,14 @@ class DecisionSerializer(ApiModelSerializer[DecisionRecord]):
     bot_id = serializers.IntegerField()
     symbol = serializers.CharField(source="symbol.name")
     candle_close_at = serializers.SerializerMethodField()
+    version = serializers.IntegerField(source="version.number", default=None)
 
     class Meta:
         model = DecisionRecord
         fields = (
             "id",
             "bot_id",
+            "version",
             "symbol",
             "timeframe",
             "candle_close_ms",

@@ -52,7 +52,7 @@ from trading.services._grants import (
 )
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill, update_job
-from trading.services._live_gate import Caps, checklist
+from trading.services._live_gate import Caps, check_live_mode, checklist, name_gate
 from trading.services._live_orders import (
     LivePreview,
     Wanted,
@@ -175,6 +175,8 @@ __all__ = [
     "set_account_limits",
     "update_account",
     "check_confirmed",
+    "check_live_mode",
+    "name_gate",
     "confirm_person",
     "confirmed_until",
     "add_account",

@@ -66,11 +66,12 @@ def create_bot(
     paper_mode: bool = True,
     starting_cash: Decimal | None = None,
     replay: Replay | None = None,
-    follows_active: bool = False,
+    follows_active: bool | None = None,
 ) -> Bot:
     """A stopped bot with its cash. Refuses live mode, no or mixed symbols, wrong knobs.
 
-    With `follows_active` it will take the version that is activated after `version`.
+    With `follows_active` it takes the version that is activated after `version`; unless said
+    otherwise, a bot does that is made of the active one.
     """
     cash = settings.ENV.trading_paper_starting_equity if starting_cash is None else starting_cash
     _check_shape(name, symbols, timeframe, paper_mode, cash, replay)
@@ -79,7 +80,7 @@ def create_bot(
         timeframe=timeframe,
         paper_mode=paper_mode,
         version=version,
-        follows_active=follows_active and replay is None,
+        follows_active=_follows(version, follows_active) and replay is None,
         knobs=checked_knobs(knobs or {}).stored(),
         starting_cash=cash,
         cash=cash,
@@ -245,6 +246,10 @@ def get_bot(bot_id: int, *, lock: bool = False) -> Bot:
     if bot is None:
         raise BotUnknown(f"There is no bot {bot_id}.")
     return bot
+
+
+def _follows(version: StrategyVersion, wanted: bool | None) -> bool:
+    return version.state == StrategyVersion.State.ACTIVE if wanted is None else wanted
 
 
 def _check_shape(

@@ -87,7 +87,7 @@ def run_cycle(
         raise BotBusy("The bot was started, stopped or changed meanwhile.") from None
     finally:
         release_bot(bot=claimed, due_at=now)
-    newest = DecisionRecord.objects.filter(bot=bot).select_related("symbol")
+    newest = DecisionRecord.objects.filter(bot=bot).select_related("symbol", "version")
     return list(newest.order_by("-candle_close_ms")[: bot.symbols.count()])
 
 

@@ -50,8 +50,11 @@ def ask_grant(
     typed_name: str,
     by: User,
     now: datetime,
+    within: timedelta = ASKED_FOR,
 ) -> LiveGrant:
     """Ask that a bot may spend real money. An older request of the same bot is withdrawn.
+
+    Doors ask through approvals, whose policy says within which time somebody must agree.
 
     Refuses LiveModeOff, GrantInvalid, GatesClosed.
     """
@@ -68,7 +71,7 @@ def ask_grant(
             account=account,
             **asdict(caps),
             hours=hours,
-            expires_at=now + ASKED_FOR,
+            expires_at=now + within,
             reason=reason.strip(),
             asked_by=by,
             asked_at=now,

@@ -126,6 +126,16 @@ def bot_rename(request: Request, bot_id: int) -> HttpResponse:
     return done(request, f"Its name is {renamed.name} now.", to=_url(bot_id))
 
 
+@require_POST
+@permission_required(access.OPERATE, raise_exception=True)
+def bot_follow(request: Request, bot_id: int) -> HttpResponse:
+    follows = request.POST.get("follow") == "on"
+    changes = {"follows_active": follows}
+    services.update_bot(bot_id=bot_id, changes=changes, by=request.user, now=clock.now())
+    words = "It takes what is activated." if follows else "It keeps its version."
+    return done(request, words, to=_url(bot_id))
+
+
 @require_GET
 @permission_required(access.VIEW, raise_exception=True)
 def bot_csv(request: Request, bot_id: int, what: str) -> HttpResponse:

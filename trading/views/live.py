@@ -16,9 +16,9 @@ from config import clock
 from config.pages import Request, done, go, page
 from trading import access, services
 from trading.authentication import LoginLocked, PasswordWrong, prove, via_of
-from trading.errors import BotInvalid, GrantInvalid
+from trading.errors import BotInvalid
 from trading.forms import ReasonForm
-from trading.live_forms import ApproveForm, GrantForm, LiveOrderForm, SendForm, refuse
+from trading.live_forms import ApproveForm, LiveOrderForm, SendForm, refuse
 from trading.live_pages import bot_live_context, live_context, live_order_context, wanted_of
 from trading.models import Order
 from trading.order_state import OrderStatus
@@ -39,41 +39,6 @@ def live(request: Request) -> HttpResponse:
 def bot_live(request: Request, bot_id: int) -> HttpResponse:
     context = bot_live_context(bot_id, request.user.pk, request.GET)
     return page(request, GOING, context, parts=GOING_PARTS)
-
-
-@require_POST
-@permission_required(access.OPERATE, raise_exception=True)
-def grant_ask(request: Request, bot_id: int) -> HttpResponse:
-    form = GrantForm(services.get_bot(bot_id), request.POST)
-    if form.is_valid():
-        given = dict(form.cleaned_data)
-        account_id = given.pop("account").pk
-        try:
-            services.ask_grant(
-                bot_id=bot_id, account_id=account_id, by=request.user, now=clock.now(), **given
-            )
-        except GrantInvalid as refusal:
-            refuse(form, refusal)
-        else:
-            return go(request, "Asked. Somebody else must approve it.", to=_url(bot_id))
-    return _again(request, bot_id, ask_form=form)
-
-
-@never_cache
-@sensitive_post_parameters("password")
-@require_POST
-@permission_required(access.APPROVE_LIVE, raise_exception=True)
-def grant_approve(request: Request, grant_id: int) -> HttpResponse:
-    bot_id = services.get_grant(grant_id).bot_id
-    form = ApproveForm(request.POST)
-    if not form.is_valid() or not _step_up(request, form):
-        return _again(request, bot_id, approve_form=form)
-    given = {name: form.cleaned_data[name] for name in ("digest", "typed_name")}
-    grant = services.approve_grant(
-        grant_id=grant_id, by=request.user, via=via_of(request), now=clock.now(), **given
-    )
-    until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
-    return go(request, f"{grant.bot.name} may trade live until {until}.", to=_url(bot_id))
 
 
 @require_POST

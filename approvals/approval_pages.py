@@ -1,0 +1,207 @@
+"""What the pages of approvals show, gathered for pages and API alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from approvals import queries, services
+from approvals.approval_forms import CommentForm, DecisionForm, PolicyForm, WaiverForm
+from approvals.models import Approval, ApprovalKind, Waiver
+from config import clock
+from strategies import queries as strategy_queries
+from strategies import registry
+from strategies.models import StrategyVersion
+from trading import queries as trading_queries
+from trading.errors import SimulationUnfinished
+from trading.models import Bot, Order, Simulation
+from trading.order_state import LIVE
+from trading.queries import BotCard
+from trading.services import evidence_reasons
+
+SHOWN = (
+    "total_return",
+    "sharpe",
+    "max_drawdown",
+    "win_rate",
+    "trades",
+    "exposure",
+    "turnover",
+    "fees",
+    "composite",
+)
+ENDED_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A bot of the strategy, and what an activation means for it."""
+
+    card: BotCard
+    takes: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A request in the queue, with its evidence as it is now."""
+
+    row: Approval
+    reasons: list[str]
+    own: bool
+
+    @property
+    def light(self) -> str:
+        """GREEN, AMBER, RED as judged; STALE when it proves nothing any more; "" without any."""
+        if self.row.simulation is None:
+            return ""
+        return "STALE" if self.reasons else self.row.simulation.verdict
+
+
+def queue_context(user: User) -> dict[str, Any]:
+    """What waits, and what became of the rest."""
+    now = clock.now()
+    return {
+        "now": now,
+        "queue": [queued(row, user, now) for row in queries.open_approvals()],
+        "ended": cache(partial(_ended)),
+        **waiver_context(now),
+    }
+
+
+def waiver_context(now: datetime) -> dict[str, Any]:
+    waiver: Waiver | None = queries.standing_waiver(now)
+    return {"waiver": waiver, "waiver_form": WaiverForm()}
+
+
+def queued(row: Approval, user: User, now: datetime) -> Queued:
+    reasons = services.reasons_against(row, now=now) if row.is_open else []
+    return Queued(row, reasons, row.requested_by_id == user.pk)
+
+
+def detail_context(approval_id: int, user: User) -> dict[str, Any]:
+    """One request with everything that a person should read before deciding."""
+    row, now = queries.approval(approval_id), clock.now()
+    item = queued(row, user, now)
+    permission = services.NEEDED[ApprovalKind(row.kind)]
+    said = row.decisions.select_related("by", "waiver")
+    waiver = queries.standing_waiver(now) if row.kind == ApprovalKind.ACTIVATION else None
+    return {
+        "now": now,
+        "item": item,
+        "row": row,
+        "diff": diff_of(row),
+        "metrics": cache(lambda: metrics_of(row.simulation)),
+        "touched": cache(lambda: touched_by(row)),
+        "decisions": list(said),
+        "agreed": said.filter(verdict="APPROVE").count(),
+        "may_decide": row.is_pending and user.has_perm(permission),
+        "barred": item.own and waiver is None,
+        "waiver": waiver,
+        "form": DecisionForm(initial={"digest": row.digest}),
+        "comment_form": CommentForm(),
+    }
+
+
+def diff_of(row: Approval) -> list[dict[str, Any]]:
+    """The stored diff with titles and units of today's form."""
+    if row.version is None:
+        return []
+    properties = registry.get(row.version.strategy.name).schema()["properties"]
+    return [
+        {
+            "title": properties.get(change["param"], {}).get("title", change["param"]),
+            "unit": properties.get(change["param"], {}).get("unit", ""),
+            "before": change["from"],
+            "after": change["to"],
+        }
+        for change in row.subject.get("diff", [])
+    ]
+
+
+def metrics_of(simulation: Simulation | None) -> list[dict[str, Any]]:
+    """Candidate and baseline side by side, whole stretch and out of sample; [] without a report."""
+    if simulation is None:
+        return []
+    try:
+        report = trading_queries.report_of(simulation)
+        sides = report["candidate"]["metrics"], (report["baseline"] or {}).get("metrics", {})
+    except (SimulationUnfinished, KeyError):
+        return []
+    named = [{each["name"]: each for each in side.get("whole", [])} for side in sides]
+    outside = {each["name"]: each for each in sides[0].get("out_of_sample", [])}
+    return [
+        {
+            "name": name,
+            "unit": named[0][name].get("unit", ""),
+            "candidate": named[0][name]["value"],
+            "baseline": named[1].get(name, {}).get("value"),
+            "outside": outside.get(name, {}).get("value"),
+        }
+        for name in SHOWN
+        if name in named[0]
+    ]
+
+
+def touched_by(row: Approval) -> list[Touched]:
+    """Each bot of the strategy with what changes for it; those that take it first."""
+    if row.version is None:
+        return []
+    cards = [card for card in trading_queries.bot_cards() if _is_of(card.bot, row.version)]
+    found = [_touched(card, row.version) for card in cards]
+    return sorted(found, key=lambda each: (not each.takes, each.card.bot.pk))
+
+
+def _touched(card: BotCard, version: StrategyVersion) -> Touched:
+    bot = card.bot
+    if bot.version_id == version.pk:
+        return Touched(card, False, "It runs this version already.")
+    if bot.is_replay:
+        return Touched(card, False, "A replay keeps its version.")
+    if not bot.paper_mode:
+        words = "Live: it keeps its version until a new grant for another one."
+        return Touched(card, False, words)
+    if not bot.follows_active:
+        return Touched(card, False, "It keeps its version: it doesn't follow the active one.")
+    if not bot.is_running:
+        return Touched(card, True, "Takes it at its first candle once it is started.")
+    if Order.objects.filter(bot=bot, status__in=LIVE).exists():
+        return Touched(card, True, "Takes it at a candle's close once its order is done.")
+    return Touched(card, True, "Takes it at its next candle.")
+
+
+def _is_of(bot: Bot, version: StrategyVersion) -> bool:
+    return bot.version.strategy_id == version.strategy_id
+
+
+def _ended() -> list[Approval]:
+    rows = queries.approvals().exclude(pk__in=queries.open_approvals().values("pk"))
+    return list(rows[:ENDED_SHOWN])
+
+
+def request_context(name: str, number: int) -> dict[str, Any]:
+    """A version whose activation somebody may ask for, with its newest evidence."""
+    version = strategy_queries.version_numbered(name, number)
+    active, now = strategy_queries.active_version(name), clock.now()
+    simulation = trading_queries.last_verdicts([version]).get(version.pk)
+    reasons = evidence_reasons(simulation, now=now) if simulation else []
+    return {
+        "version": version,
+        "active": active,
+        "simulation": simulation,
+        "reasons": reasons,
+        "changes": strategy_queries.version_diff(active, version),
+        "metrics": cache(lambda: metrics_of(simulation)),
+        "policy": queries.policy_of(ApprovalKind.ACTIVATION),
+        "older": queries.open_approvals().filter(about=f"strategy:{name}").first(),
+    }
+
+
+def policies_context() -> dict[str, Any]:
+    """Each policy with its form."""
+    rows = [(policy, PolicyForm.of(policy)) for policy in queries.policies()]
+    return {"rows": rows, **waiver_context(clock.now())}

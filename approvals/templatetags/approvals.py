@@ -1,0 +1,38 @@
+"""What the pages of strategies show of approvals."""
+
+from __future__ import annotations
+
+from django import template
+
+from approvals import queries
+from approvals.models import Approval
+from strategies import queries as strategy_queries
+from strategies.models import Activation, Strategy, StrategyVersion
+
+register = template.Library()
+
+
+@register.simple_tag
+def open_requests(strategy: Strategy) -> dict[int, Approval]:
+    """The open requests about a strategy by version."""
+    rows = queries.open_approvals().filter(about=f"strategy:{strategy.name}")
+    return {row.version_id: row for row in rows if row.version_id}
+
+
+@register.simple_tag
+def rollback_target(strategy: Strategy) -> StrategyVersion | None:
+    """What a rollback would bring back; None when there is nothing, or it was done already."""
+    last = strategy_queries.last_activation(strategy.name)
+    return last.replaced if last and not last.rollback else None
+
+
+@register.simple_tag
+def activations(strategy: Strategy) -> list[Activation]:
+    """The newest changes of what is active."""
+    rows = Activation.objects.filter(strategy=strategy)
+    return list(rows.select_related("version", "replaced", "by")[:10])
+
+
+@register.filter
+def of_number(found: dict[int, Approval], version: StrategyVersion) -> Approval | None:
+    return found.get(version.pk)
