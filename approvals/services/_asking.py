@@ -51,8 +51,6 @@ def _by_model(review: Review, later: Clock) -> Made:
     counted = Review.objects.filter(pk=review.pk, asked__lt=MOST_ASKED)
     if not counted.update(asked=F("asked") + 1):
         return Made(ended="The model gave no usable answer.", status=Job.Status.FAILED)
-    with_ = _llm.setup()
-    data = _data(review)
     passed: list[Proposal] = []
 
     def judge(text: str) -> tuple[str, str]:
@@ -63,24 +61,25 @@ def _by_model(review: Review, later: Clock) -> Made:
             return str(refusal.code), refusal.reason
         return PASSED, ""
 
-    call, _ = ask_model(
-        Asked(
-            purpose=LlmCall.Purpose.REVIEW,
-            question=REVIEW.question(
-                data, max_tokens=with_.max_tokens, temperature=with_.temperature
-            ),
-            template=REVIEW.name,
-            template_sha256=REVIEW.sha256,
-            asked_by="ai:model",
-            subject=f"review:{review.pk}",
-            inputs=_inputs(review),
-        ),
-        judge=judge,
-        later=later,
-    )
+    call, _ = ask_model(_asked(review), judge=judge, later=later)
     if passed:
         return Made(suggest(review=review, proposal=passed[0], call=call, now=later()))
     return _refused(review, call, later())
+
+
+def _asked(review: Review) -> Asked:
+    with_ = _llm.setup()
+    return Asked(
+        purpose=LlmCall.Purpose.REVIEW,
+        question=REVIEW.question(
+            _data(review), max_tokens=with_.max_tokens, temperature=with_.temperature
+        ),
+        template=REVIEW.name,
+        template_sha256=REVIEW.sha256,
+        asked_by="ai:model",
+        subject=f"review:{review.pk}",
+        inputs=_inputs(review),
+    )
 
 
 def _refused(review: Review, call: LlmCall, now: datetime) -> Made:

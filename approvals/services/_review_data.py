@@ -44,6 +44,7 @@ SHOWN = [
     "volatility",
 ]
 MOST_FINDINGS = 20
+DAY_MS = 86_400_000
 
 
 def measured(review: Review) -> dict[str, Any]:
@@ -53,7 +54,6 @@ def measured(review: Review) -> dict[str, Any]:
     """
     until = split_ms(review)
     inside = measure_in_sample(version=review.base, stretch=review, until_ms=until)
-    day = 86_400_000
     return {
         "strategy": {
             "name": review.strategy.name,
@@ -67,14 +67,7 @@ def measured(review: Review) -> dict[str, Any]:
             "most_step": float(gate.MOST_STEP),
             "most_step_of_exits": float(gate.MOST_RISK_STEP),
         },
-        "stretch": {
-            "symbols": review.symbols,
-            "timeframe": review.timeframe,
-            "from": f"{clock.from_ms(review.from_ms):%Y-%m-%d}",
-            "to": f"{clock.from_ms(until):%Y-%m-%d}",
-            "days": (until - review.from_ms) // day,
-            "candles": inside.candles,
-        },
+        "stretch": _stretch(review, until, inside.candles),
         "metrics": metrics_of(inside.metrics),
         "trades": _trades(inside),
         "indicators": {
@@ -99,6 +92,17 @@ def metrics_of(metrics: Any) -> dict[str, Any]:
         }
         for row in rows
         if row["name"] in SHOWN
+    }
+
+
+def _stretch(review: Review, until_ms: int, candles: int) -> dict[str, Any]:
+    return {
+        "symbols": review.symbols,
+        "timeframe": review.timeframe,
+        "from": f"{clock.from_ms(review.from_ms):%Y-%m-%d}",
+        "to": f"{clock.from_ms(until_ms):%Y-%m-%d}",
+        "days": (until_ms - review.from_ms) // DAY_MS,
+        "candles": candles,
     }
 
 

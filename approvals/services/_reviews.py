@@ -70,33 +70,35 @@ def start_review(
     if source == Source.LLM:
         _llm.check_ready()
     rounds = min(asked.get("rounds") or settings.ENV.llm_rounds, settings.ENV.llm_rounds)
+    fields = {
+        "strategy": row,
+        "base": base,
+        "source": source,
+        "step": Step.SIMULATE if wanted else Step.MEASURE,
+        "rounds": min(rounds, len(wanted)) if wanted else rounds,
+        "wanted": wanted,
+        "note": str(asked.get("note", ""))[:MOST_NOTE],
+        "oos_share": OOS_SHARE,
+        **stretch,
+    }
+    return _started(fields, by=by, now=now)
+
+
+def _started(fields: Mapping[str, Any], *, by: User | None, now: datetime) -> Review:
     with transaction.atomic():
         job = Job.objects.create(
             task=REVIEW, args={}, created_by=by, created_at=now, updated_at=now
         )
-        review = Review.objects.create(
-            job=job,
-            strategy=row,
-            base=base,
-            source=source,
-            step=Step.SIMULATE if wanted else Step.MEASURE,
-            rounds=min(rounds, len(wanted)) if wanted else rounds,
-            wanted=wanted,
-            note=str(asked.get("note", ""))[:MOST_NOTE],
-            oos_share=OOS_SHARE,
-            due_at=now,
-            created_by=by,
-            created_at=now,
-            **stretch,
-        )
+        review = Review.objects.create(job=job, due_at=now, created_by=by, created_at=now, **fields)
         job.args = {"review": review.pk}
         job.save(update_fields=["args"])
+        told = {"strategy": review.strategy.name, "base": review.base.number}
         record(
             action="review.started",
             subject=f"review:{review.pk}",
             by=by,
             now=now,
-            after={"strategy": row.name, "base": base.number, "source": source, "job": job.pk},
+            after={**told, "source": review.source, "job": job.pk},
         )
         events.job_progress(job, now=now)
     return review

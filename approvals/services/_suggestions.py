@@ -75,18 +75,7 @@ def _made(
             now=now,
         )
         row = Suggestion.objects.create(
-            strategy=review.strategy,
-            base=review.base,
-            review=review,
-            source=review.source,
-            state=State.GATED,
-            round=review.round,
-            parent=_parent(review),
-            version=version,
-            call=call,
-            created_by=review.created_by,
-            created_at=now,
-            **texts,
+            **_of_review(review, now), state=State.GATED, version=version, call=call, **texts
         )
         record(
             action="suggestion.made",
@@ -105,24 +94,30 @@ def _made(
     return row
 
 
+def _of_review(review: Review, now: datetime) -> dict[str, Any]:
+    return {
+        "strategy": review.strategy,
+        "base": review.base,
+        "review": review,
+        "source": review.source,
+        "round": review.round,
+        "parent": _parent(review),
+        "created_by": review.created_by,
+        "created_at": now,
+    }
+
+
 def refuse_suggestion(
     *, review: Review, code: str, reason: str, call: LlmCall | None, now: datetime
 ) -> Suggestion:
     """An answer that the gate did not let pass, kept with why."""
     with transaction.atomic():
         row = Suggestion.objects.create(
-            strategy=review.strategy,
-            base=review.base,
-            review=review,
-            source=review.source,
+            **_of_review(review, now),
             state=State.REFUSED,
-            round=review.round,
-            parent=_parent(review),
             refused_code=code,
             refused_reason=reason[:200],
             call=call,
-            created_by=review.created_by,
-            created_at=now,
         )
         record(
             action="suggestion.refused",
