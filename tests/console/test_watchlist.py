@@ -139,6 +139,15 @@ def test_unwatching_can_be_taken_back(operator: Client, known: Symbol) -> None:
     assert 'name="off"' in body(command(operator, url))
 
 
+def test_unwatching_what_a_bot_trades_says_what_that_does(operator: Client, known: Symbol) -> None:
+    Bot.objects.update(status=Bot.Status.RUNNING)
+
+    notice = command(operator, "/markets/simulated/BTC-USDT/watch/", off="1")
+
+    assert "Rosa gets no prices of it any more and trades nothing. Undo" in text_of(notice)
+    assert "notice--warning" in body(notice)
+
+
 def test_bots_that_run_are_counted(viewer: Client, known: Symbol) -> None:
     other = make_bot(known, name="Olga")
     Bot.objects.filter(pk=other.pk).update(status=Bot.Status.RUNNING)

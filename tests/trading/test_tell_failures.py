@@ -117,6 +117,16 @@ def test_one_late_symbol_is_told_when_running_bots_trade_it(see: See) -> None:
     assert not Watchpoint.objects.exists()
 
 
+def test_a_symbol_that_was_unwatched_under_a_running_bot_is_told(see: See) -> None:
+    freshen(make_priced("ETH/USDT"), 3600)
+    left = make_priced("BTC/USDT", age_s=20)
+    make_running(left)
+    Symbol.objects.filter(pk=left.pk).update(watched=False)
+
+    assert see(0, 60) == ["feed.stale"]
+    assert AuditEvent.objects.latest("seq").subject == f"symbol:{left.pk}"
+
+
 def test_how_long_is_too_long_is_a_setting(see: See, settings: Settings) -> None:
     set_env(settings, notify_stale_s=300)
     make_priced(age_s=20)

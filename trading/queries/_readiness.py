@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -64,10 +65,12 @@ def system_state() -> SystemState:
     return row or SystemState(id=1, changed_at=clock.from_ms(0))
 
 
-def feed_status(now: datetime) -> list[FeedAge]:
-    """Every watched symbol with the age of its newest quote."""
+def feed_status(now: datetime, *, also: Collection[int] = ()) -> list[FeedAge]:
+    """Every watched symbol, and those of the ids `also`, with the age of its newest quote."""
     now_ms = clock.to_ms(now)
     symbols = list(marketdata_queries.watched_symbols())
+    if left := set(also) - {symbol.pk for symbol in symbols}:
+        symbols += Symbol.objects.filter(pk__in=left)
     quotes = get_quotes([symbol.pk for symbol in symbols])
     return [_feed_age(symbol, quotes.get(symbol.pk), now_ms) for symbol in symbols]
 

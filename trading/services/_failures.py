@@ -112,12 +112,13 @@ def _interrupted(row: FeedInterruption) -> str:
 
 def _prices(now: datetime, wrong: Collection[str]) -> Iterator[_Look]:
     """Each exchange as a whole, then symbols that running bots trade where only they are late."""
-    ages = queries.feed_status(now)
     traded = _traded()
+    ages = queries.feed_status(now, also=traded)  # also what somebody unwatched under a bot
     for exchange in sorted({age.symbol.exchange for age in ages}):
         mine = [age for age in ages if age.symbol.exchange == exchange]
         explained = "process:feed" in wrong or f"circuit:{exchange}" in wrong
-        silent = all(age.stale for age in mine)
+        followed = [age.stale for age in mine if age.symbol.watched]
+        silent = bool(followed) and all(followed)
         whole = None if explained else silent
         yield _stale(f"feed:{exchange}", whole, [age.age_s for age in mine])
         for age in mine:
