@@ -24,7 +24,7 @@ from trading.services._tick import is_silent
 from trading.watching import News, Standing
 
 CIRCUIT_LASTS = timedelta(seconds=10)  # a first pause is over in two
-SILENCE_LASTS = timedelta(seconds=15)
+SILENCE_LASTS = timedelta(seconds=30)  # a slow machine takes half of it to start them all
 TAKEOVER_LASTS = timedelta(seconds=10)
 PROCESSES = ("beat", "feed")
 LEASE = "feed_lease"
