@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 CHANNEL = "ticks"
 RETRY_S = 0.5  # between two tries at a bus that is away
 VIEWED_S = 10.0  # how often the feed hears which symbols are being looked at
+AGAIN_S = 0.1
 SLICE = 25  # so many clients are woken at once; requests get their turn in between
 
 
@@ -106,9 +107,12 @@ class TickHub:
             return
         work, self._work = self._work, []
         self._newest.clear()  # nobody hears any more what makes them old
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
+        # Again and again: a library that is connecting just then may forget that it was canceled.
+        while work:
+            for task in work:
+                task.cancel()
+            _, unfinished = await asyncio.wait(work, timeout=AGAIN_S)
+            work = list(unfinished)
 
     async def _listen(self) -> None:
         while True:
