@@ -80,10 +80,14 @@ class Record:
     rejected_measured: int
 
     @property
+    def decided(self) -> int:
+        """What people decided or let expire."""
+        return self.approved + self.rejected + self.expired
+
+    @property
     def acceptance(self) -> float | None:
-        """Approved of all that people decided or let expire; None for none."""
-        decided = self.approved + self.rejected + self.expired
-        return self.approved / decided if decided else None
+        """Approved of all decided; None for none."""
+        return self.approved / self.decided if self.decided else None
 
 
 def health() -> Health:

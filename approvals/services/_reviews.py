@@ -23,9 +23,14 @@ from approvals.services._calls import Clock
 from approvals.services._review_data import measured
 from approvals.services._suggestions import withdraw_suggestions
 from approvals.services._trying import try_candidate, wait_for_simulation
+from config import clock
 from config.refusals import Refusal
+from marketdata import store
+from marketdata.models import Symbol
 from marketdata.queries import resolve_symbol, timeframe_of
+from marketdata.timeframes import Timeframe
 from strategies import queries as strategy_queries
+from strategies import registry
 from trading import events
 from trading import queries as trading_queries
 from trading.knobs import Knobs
@@ -41,6 +46,7 @@ OPEN = (Job.Status.QUEUED, Job.Status.RUNNING)
 OOS_SHARE = 0.3
 MOST_NOTE = 500
 YEAR_MS = 365 * 86_400_000
+FEW_CANDLES = 200  # of which 60 are out of sample
 Step = Review.Step
 
 
@@ -266,16 +272,42 @@ def _stretch(strategy: str, asked: Mapping[str, Any], now: datetime) -> dict[str
     if not symbols or not timeframe:
         what = ["No bot uses this strategy: say on what to look."]
         raise ReviewInvalid("Say on what to look.", fields={"symbols": what, "timeframe": what})
-    to_ms = asked.get("to_ms") or int(now.timestamp() * 1000)
+    to_ms = asked.get("to_ms") or clock.to_ms(now)
     from_ms = asked.get("from_ms") or to_ms - YEAR_MS
     if from_ms >= to_ms:
         raise ReviewInvalid("The range is empty.", fields={"to": ["After from."]})
+    found = {str(symbol): symbol for symbol in map(resolve_symbol, symbols)}
+    frame = timeframe_of(timeframe)
+    from_ms, to_ms = _stored(strategy, list(found.values()), frame, from_ms, to_ms)
     knobs = Knobs.defaults(settings.ENV)
     return {
-        "symbols": list(dict.fromkeys(str(resolve_symbol(name)) for name in symbols)),
-        "timeframe": str(timeframe_of(timeframe)),
+        "symbols": list(found),
+        "timeframe": str(frame),
         "from_ms": from_ms,
         "to_ms": to_ms,
         "knobs": knobs.stored(),
         "starting_cash": settings.ENV.trading_paper_starting_equity,
     }
+
+
+def _stored(
+    strategy: str, symbols: Sequence[Symbol], frame: Timeframe, from_ms: int, to_ms: int
+) -> tuple[int, int]:
+    """The part of the range that has candles of all symbols, after the active version's warm-up.
+
+    Else what is in sample could be empty, and whoever suggests would be shown nothing.
+    """
+    params = strategy_queries.params_of(strategy_queries.active_version(strategy))
+    warmup_ms = registry.get(strategy).warmup(params) * frame.ms
+    for symbol in symbols:
+        first = store.first_open_ms(symbol.pk, frame)
+        last = store.latest_open_ms(symbol.pk, frame)
+        if first is None or last is None:
+            what = [f"No {frame} candles of {symbol} are stored."]
+            raise ReviewInvalid(what[0], fields={"symbols": what})
+        from_ms, to_ms = max(from_ms, first + warmup_ms), min(to_ms, last + frame.ms)
+    candles = (to_ms - from_ms) // frame.ms
+    if candles < FEW_CANDLES:
+        what = [f"{max(candles, 0)} candles are left after the warm-up; it takes {FEW_CANDLES}."]
+        raise ReviewInvalid(f"The range is too short: {what[0]}", fields={"from": what})
+    return from_ms, to_ms

@@ -10,7 +10,8 @@ from django.core.cache import cache
 
 from approvals.models import LlmCall, Review
 from config import clock
-from tests.api.factories import Api, make_symbol
+from marketdata.timeframes import Timeframe
+from tests.api.factories import Api, make_candles, make_symbol
 from tests.approvals.factories import MODEL_KEY, make_advice, with_model
 from tests.approvals.model_server import model_server
 
@@ -19,8 +20,6 @@ ASKED = {
     "source": "rules",
     "symbols": ["BTC/USDT"],
     "timeframe": "1h",
-    "from": "2024-01-01T00:00:00Z",
-    "to": "2024-06-30T00:00:00Z",
 }
 
 
@@ -90,7 +89,7 @@ def test_the_archive_is_opened_for_operators(operator: Api, settings: Any) -> No
 
 @pytest.mark.parametrize("path", ["ai/proposals/generate", "strategies/trend_ema/review"])
 def test_a_review_is_a_job(operator: Api, path: str) -> None:
-    make_symbol()
+    make_candles(make_symbol(), timeframe=Timeframe.H1, many=1_500)
     asked = {k: v for k, v in ASKED.items() if k != "strategy" or path.startswith("ai/")}
 
     answer = operator.post(path, asked)
@@ -103,7 +102,7 @@ def test_a_review_is_a_job(operator: Api, path: str) -> None:
 
 
 def test_the_same_request_twice_is_one_review(operator: Api) -> None:
-    make_symbol()
+    make_candles(make_symbol(), timeframe=Timeframe.H1, many=1_500)
     first = operator.post("ai/proposals/generate", ASKED, key="once")
     again = operator.post("ai/proposals/generate", ASKED, key="once")
 
@@ -120,6 +119,7 @@ def test_the_same_request_twice_is_one_review(operator: Api) -> None:
         ({"symbols": ["NO/SUCH"]}, 404),
         ({"timeframe": "2y"}, 400),
         ({"to": "2023-01-01T00:00:00Z"}, 400),
+        ({"timeframe": "1d"}, 400),
         ({"strategy": "none"}, 404),
         ({"source": "optimiser"}, 404),
         ({"source": "person"}, 400),
@@ -128,7 +128,7 @@ def test_the_same_request_twice_is_one_review(operator: Api) -> None:
     ],
 )
 def test_rubbish_is_refused(operator: Api, change: dict[str, Any], status: int) -> None:
-    make_symbol()
+    make_candles(make_symbol(), timeframe=Timeframe.H1, many=1_500)
 
     answer = operator.post("ai/proposals/generate", {**ASKED, **change})
 
@@ -137,7 +137,7 @@ def test_rubbish_is_refused(operator: Api, change: dict[str, Any], status: int) 
 
 
 def test_a_viewer_starts_nothing(viewer: Api) -> None:
-    make_symbol()
+    make_candles(make_symbol(), timeframe=Timeframe.H1, many=1_500)
 
     assert viewer.post("ai/proposals/generate", ASKED).status_code == 403
     assert viewer.post("ai/llm/test").status_code == 403

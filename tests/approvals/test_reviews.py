@@ -13,6 +13,8 @@ from approvals import services
 from approvals.errors import LlmOff, LlmPriceUnknown, ReviewInvalid
 from approvals.models import LlmCall, LlmReservation, Review, Source, Suggestion
 from config import clock
+from marketdata import store
+from marketdata.queries import resolve_symbol
 from strategies.models import StrategyVersion
 from tests.approvals.factories import make_person, with_model
 from tests.approvals.model_server import model_server
@@ -321,11 +323,27 @@ def test_a_review_by_a_model_without_a_price_is_refused_at_once(settings: Any) -
             start()
 
 
-def test_a_stretch_without_candles_fails_and_says_so(settings: Any) -> None:
-    review = carry(start(source=Source.RULES, from_ms=1_000_000_000_000, to_ms=1_000_100_000_000))
+def test_a_review_looks_only_at_what_is_stored_after_the_warm_up() -> None:
+    review = start(source=Source.RULES, from_ms=1_000_000_000_000, to_ms=2_000_000_000_000)
 
-    assert review.job.status == Job.Status.FAILED
-    assert "candles are stored" in review.outcome
+    symbol = resolve_symbol(review.symbols[0])
+    first = store.first_open_ms(symbol.pk, "5m")
+    assert first is not None
+    assert 0 < review.from_ms - first < 3 * 86_400_000
+    assert review.to_ms < 1_800_000_000_000
+    assert carry(review).facts["stretch"]["candles"] > 1_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"from_ms": 1_000_000_000_000, "to_ms": 1_000_100_000_000},
+        {"timeframe": "1d"},
+    ],
+)
+def test_a_stretch_with_too_few_candles_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ReviewInvalid, match="candles"):
+        start(source=Source.RULES, **changes)
 
 
 def test_every_step_is_in_the_audit_log(settings: Any) -> None:

@@ -90,7 +90,7 @@ class Story:
             "source": Source.LLM,
             "symbols": [str(self.symbol)],
             "timeframe": "1h",
-            "from_ms": MIDNIGHT_MS + 20 * 24 * HOUR_MS,
+            "from_ms": MIDNIGHT_MS + 30 * 24 * HOUR_MS,
             "to_ms": self.end_ms,
             "rounds": rounds,
         }
@@ -121,7 +121,7 @@ def test_the_whole_story(settings: Any) -> None:
         first, began = story.active(), time.monotonic()
 
         # A review: the first proposal is valid and fails its proof, the second one passes.
-        review = story.review(says("patience", 200, 160), says("buffer", 0.5, 0.4))
+        review = story.review(says("atr_period", 14, 12), says("buffer", 0.5, 0.4))
         assert time.monotonic() - began < 60
         _check_what_the_model_saw(server)
         assert (verdict(review, 1), verdict(review, 2)) == ("RED", "GREEN")
@@ -163,7 +163,7 @@ def _check_what_the_model_saw(server: ModelServer) -> None:
     data = json.loads(server.asked[0]["body"]["messages"][1]["content"].removeprefix("DATA\n"))
     assert data["live"] == {"trades": 2, "pnl": -14.0, "win_rate": 0.0}
     fed_back = json.loads(server.asked[1]["body"]["messages"][1]["content"].removeprefix("DATA\n"))
-    assert fed_back["rounds"][0]["deltas"] == [{"param": "patience", "from": 200, "to": 160}]
+    assert fed_back["rounds"][0]["deltas"] == [{"param": "atr_period", "from": 14, "to": 12}]
     assert Trade.objects.filter(status=Trade.Status.CLOSED).count() == 2
 
 
