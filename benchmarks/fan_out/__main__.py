@@ -35,6 +35,7 @@ SWARMS = 2  # processes that the clients share
 DEAF = 20  # clients that never read, in the last phase
 READS = ("bots", "tickers", "portfolio", "orders")
 HEALTH_PAUSE_S, READ_PAUSE_S = 0.1, 0.2
+WARM_S = 30.0  # a console that has just started loads what it needs for its first requests
 PATH = "/ws/ticks?symbols=" + ",".join(f"{EXCHANGE}:B{number}/USDT" for number in range(SYMBOLS))
 
 
@@ -69,6 +70,8 @@ def main() -> int:
         token = _prepared(console)
         with _source(console, asked.rate), _relay(console) as relay:
             _say(f"{SYMBOLS} symbols, {asked.rate:g} moves of each a second, demo bots at work")
+            with _askers(console, token, Asked()):
+                time.sleep(WARM_S)
             pids = {name: console.pid_of(name) for name in ("web", "feed", "bus")}
             phases = [
                 phase
