@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
-from approvals.models import ApprovalPolicy, OnExpiry
+from approvals.models import ApprovalKind, ApprovalPolicy, OnExpiry
 from trading.live_forms import WriteOnlyField, refuse
 
 __all__ = ["refuse"]
@@ -55,6 +57,11 @@ class PolicyForm(forms.Form):
     allow_red = forms.BooleanField(
         required=False, label="A red verdict may be asked for, with a reason"
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.prefix == ApprovalKind.GO_LIVE:  # real money: always, and no verdict but green
+            del self.fields["step_up"], self.fields["allow_red"]
 
     @classmethod
     def of(cls, policy: ApprovalPolicy) -> PolicyForm:

@@ -187,7 +187,7 @@ def policies(request: Request) -> HttpResponse:
 def policy_change(request: Request, kind: str) -> HttpResponse:
     form = PolicyForm(request.POST, prefix=kind)
     if form.is_valid():
-        given = dict(form.cleaned_data)
+        given = {"step_up": True, "allow_red": False, **form.cleaned_data}
         given["deadline_s"] = given.pop("deadline_min") * 60
         try:
             services.change_policy(kind=kind, by=request.user, now=clock.now(), **given)

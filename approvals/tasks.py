@@ -61,6 +61,12 @@ def measure_shadows(**_: Any) -> None:
 
 
 @shared_task
+def offer_demo(**_: Any) -> None:
+    """Every half minute, from beat; does nothing but on a demo's first start."""
+    services.offer_demo(now=clock.now())
+
+
+@shared_task
 def prune_notifications(**_: Any) -> None:
     services.prune_notifications(now=clock.now())
 

@@ -37,8 +37,9 @@ DEMO_BOTS = {
 }
 DEMO_TIMEFRAME = Timeframe.M1
 DEMO_HISTORY = 1_500  # candles: more than the longest warm-up
-# What the demo simulation asks: is a faster average better than what runs?
-DEMO_SIMULATED, DEMO_CANDIDATE = "trend_ema", {"fast": 12, "slow": 40}
+# What the demo simulation asks: is a shorter RSI better than what runs? If it is not worse, it
+# becomes the waiting proposal (`approvals.services.offer_demo`).
+DEMO_SIMULATED, DEMO_CANDIDATE = "rsi_reversion", {"period": 10}
 DEMO_RANGE, DEMO_RANGE_TIMEFRAME = timedelta(days=365), Timeframe.H1
 
 

@@ -260,6 +260,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1800.0,
         "options": {"expires": 1800},
     },
+    "offer-demo": {
+        "task": "approvals.tasks.offer_demo",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "notify": {"task": "approvals.tasks.notify", "schedule": 2.0, "options": {"expires": 2}},
     "beat-outside": {
         "task": "approvals.tasks.beat_outside",

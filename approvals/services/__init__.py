@@ -13,6 +13,7 @@ from approvals.services._channels import (
 )
 from approvals.services._decisions import NEEDED, approve, comment, reject
 from approvals.services._deliver import deliver
+from approvals.services._demo import offer_demo
 from approvals.services._expiry import check_approvals, watch_approvals
 from approvals.services._follow import follow
 from approvals.services._going_live import approve_live, ask_live
@@ -38,6 +39,7 @@ __all__ = [
     "check_approvals",
     "comment",
     "grant_waiver",
+    "offer_demo",
     "reasons_against",
     "reject",
     "request_activation",

@@ -33,15 +33,16 @@ def request_activation(
     suggestion_id: int | None = None,
     override_reason: str = "",
     on_expiry: str | None = None,
+    within_s: int | None = None,
 ) -> Approval:
     """Ask people to make a simulated version the active one; `by` None is the advisor.
 
     An older open request about the same strategy is superseded. A red verdict needs a policy
-    that allows it and an `override_reason`. `on_expiry` may differ from the policy's: for the
-    demo. Refuses ApprovalInvalid, EvidenceStale, EvidenceRed.
+    that allows it and an `override_reason`. `on_expiry` and `within_s` in place of the policy's
+    are for the demo. Refuses ApprovalInvalid, EvidenceStale, EvidenceRed.
     """
     simulation = trading_queries.simulation(simulation_id)
-    version, policy = simulation.version, policy_for(ApprovalKind.ACTIVATION, on_expiry)
+    version, policy = simulation.version, policy_for(ApprovalKind.ACTIVATION, on_expiry, within_s)
     _check_shape(version, version_id, reason, override_reason)
     check_evidence(simulation, policy, override_reason.strip(), now=now)
     asked = {

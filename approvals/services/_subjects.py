@@ -118,8 +118,9 @@ def _report_is_whole(simulation: Simulation) -> bool:
     return tear_sheet.digest(trading_queries.report_bytes(simulation)) == simulation.report_hash
 
 
-def policy_for(kind: str, on_expiry: str | None) -> ApprovalPolicy:
+def policy_for(kind: str, on_expiry: str | None, within_s: int | None) -> ApprovalPolicy:
     """The policy that a new request is made with."""
     policy = queries.policy_of(kind)
+    policy.deadline_s = within_s or policy.deadline_s
     policy.on_expiry = on_expiry or policy.on_expiry
     return policy

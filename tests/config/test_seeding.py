@@ -48,7 +48,7 @@ def test_the_demo_simulation_waits_for_its_candles_and_ends_with_a_verdict() -> 
     assert row.job.status == Job.Status.DONE
     assert row.verdict in Simulation.Verdict.values
     assert row.baseline is not None
-    assert row.version.params["fast"] == seeding.DEMO_CANDIDATE["fast"]
+    assert row.version.params["period"] == seeding.DEMO_CANDIDATE["period"]
 
 
 def test_a_second_start_seeds_no_second_simulation() -> None:
