@@ -90,7 +90,8 @@ class ApprovalSerializer(ApiModelSerializer[Approval]):
 
     @extend_schema_field(serializers.IntegerField(allow_null=True))
     def get_base(self, row: Approval) -> int | None:
-        return row.subject.get("base")
+        base: int | None = row.subject.get("base")
+        return base
 
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_diff(self, row: Approval) -> list[Any]:

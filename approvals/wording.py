@@ -26,14 +26,19 @@ def body_of(
     after: Mapping[str, Any] | None,
     verbose: bool,
     missed: int = 0,
+    page: str = "",
 ) -> str:
-    """A few lines: why, by whom, when; the values when `verbose`; what was not repeated."""
+    """A few lines: why, by whom, when; the values when `verbose`; what was not repeated; where
+    to look.
+    """
     lines = [reason] if reason else []
     if verbose:
         lines += _values(before or {}, after or {})
     lines.append(f"{at:%Y-%m-%d %H:%M:%S} UTC, by {actor}")
     if missed:
         lines.append(f"{missed} more like it came after the last message and were not told.")
+    if page:
+        lines.append(page)
     return "\n".join(plain(line) for line in lines)[:LONGEST_BODY]
 
 
@@ -41,6 +46,26 @@ def plain(text: str) -> str:
     """One line without control or direction characters: a name may hold anything."""
     kept = (" " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char for char in text)
     return "".join(char for char in kept if unicodedata.category(char) != "Cf").strip()
+
+
+# Where each subject of the audit log has its page; what comes after the number is left out.
+_PAGES = {
+    "approval": "/approvals/{}/",
+    "bot": "/bots/{}/",
+    "simulation": "/simulations/{}/",
+    "incident": "/incidents/{}/",
+}
+_PLACES = {"grant": "/live/", "approval_policy": "/approvals/policies/", "system": "/controls/"}
+
+
+def page_of(subject: str) -> str:
+    """The path of the page that a subject is about; "" for those without one."""
+    kind, _, number = subject.partition(":")
+    if kind == "strategy" and number:
+        return f"/strategies/{number.partition(':')[0]}/"
+    if kind in _PAGES and number.isdigit():
+        return _PAGES[kind].format(number)
+    return _PLACES.get(kind, "/approvals/policies/" if kind == "approval_waiver" else "")
 
 
 def _values(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

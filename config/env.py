@@ -159,6 +159,7 @@ class Env(BaseSettings):
     notify_repeat_s: int = Field(default=300, ge=0, le=86_400)
     notify_stale_s: float = Field(default=60, ge=1, le=86_400)
     notify_keep_days: int = Field(default=30, ge=1, le=3650)
+    console_url: str = Field(default="", pattern=r"^(https?://[^\s/?#@]+)?$")
     notify_contact: str = Field(default="", pattern=r"^(mailto:\S+@\S+|https://\S+)?$")
     heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
 

@@ -16,11 +16,11 @@ from approvals.errors import (
     ApprovalExpired,
     ApprovalInvalid,
     ApprovalNotOpen,
-    ApproverNotAllowed,
     OwnApproval,
 )
 from approvals.models import Approval, ApprovalDecision, ApprovalKind, Waiver
 from approvals.services._expiry import check_approvals
+from approvals.services._person import check_person
 from approvals.services._requests import tell
 from approvals.services._subjects import check_bound, check_digest
 from approvals.services._suggestions import follow_decision
@@ -105,9 +105,7 @@ def comment(*, approval_id: int, text: str, by: User, via: str, now: datetime) -
 def _decidable(approval_id: int, by: User, now: datetime) -> Approval:
     """The request, if this person may decide on it now."""
     row = queries.approval(approval_id)
-    permission = NEEDED[ApprovalKind(row.kind)]
-    if not isinstance(by, User) or not by.is_active or not by.has_perm(permission):
-        raise ApproverNotAllowed("Only a person who holds the permission decides.")
+    check_person(by, NEEDED[ApprovalKind(row.kind)])
     if row.state != PENDING:
         raise ApprovalNotOpen(f"It is {row.get_state_display().lower()} already.")
     if row.is_over(now):

@@ -103,6 +103,7 @@ def _write(news: News, *, missed: int) -> Notification:
             after=news.after,
             verbose=settings.ENV.alert_verbose,
             missed=missed,
+            page=f"{settings.ENV.console_url}{news.page}" if news.page else "",
         ),
         key=news.key,
         at=news.at,

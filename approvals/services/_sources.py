@@ -30,6 +30,7 @@ class News:
     title: str
     reason: str
     actor: str
+    page: str = ""  # the path of where to look
     before: dict[str, object] | None = None
     after: dict[str, object] | None = None
 
@@ -97,6 +98,7 @@ def _of_event(event: AuditEvent, kind: Kind, name: str) -> News:
         title=wording.title_of(kind.title, name),
         reason=event.reason,
         actor=event.actor,
+        page=wording.page_of(event.subject),
         before=event.before,
         after=event.after,
     )

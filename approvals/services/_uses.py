@@ -14,10 +14,10 @@ from approvals.errors import (
     ApprovalInvalid,
     ApprovalNotOpen,
     ApprovalUnknown,
-    ApproverNotAllowed,
 )
 from approvals.models import Approval, ApprovalKind
 from approvals.services._expiry import check_approvals
+from approvals.services._person import check_person
 from approvals.services._requests import supersede, tell
 from approvals.services._subjects import check_bound
 from strategies.models import Activation
@@ -31,7 +31,7 @@ def activate(*, version_id: int, by: User, via: str, now: datetime) -> Activatio
     that their grant is for. Refuses ApproverNotAllowed, ApprovalUnknown, ApprovalExpired,
     ApprovalNotOpen, ApprovalChanged, EvidenceStale, StepUpRequired.
     """
-    _check_person(by)
+    check_person(by, access.APPROVE)
     row = queries.open_approval_of(version_id)
     if row is None:
         raise ApprovalUnknown("Nobody approved the activation of this version.")
@@ -60,7 +60,7 @@ def roll_back(*, strategy: str, reason: str, by: User, via: str, now: datetime) 
     Open requests about the strategy are superseded, because what they compared with is not active
     any more. Refuses ApproverNotAllowed, ApprovalInvalid, NothingToRollBack.
     """
-    _check_person(by)
+    check_person(by, access.APPROVE)
     if len(reason.strip()) < 3:
         raise ApprovalInvalid("Say why.", fields={"reason": ["Say why, in 3 to 300 characters."]})
     with transaction.atomic():
@@ -70,8 +70,3 @@ def roll_back(*, strategy: str, reason: str, by: User, via: str, now: datetime) 
         )
         supersede(open_, by=by, now=now, why="The version it compares with was rolled back.")
     return done
-
-
-def _check_person(by: User) -> None:
-    if not isinstance(by, User) or not by.is_active or not by.has_perm(access.APPROVE):
-        raise ApproverNotAllowed("Only a person who holds the permission does this.")

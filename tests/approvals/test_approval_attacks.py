@@ -220,8 +220,8 @@ def test_the_database_refuses_what_the_services_would(table: Table) -> None:
             by=table.proposer, proposer=table.proposer, **people
         ),
         lambda: _decide(table.proposer, None, people),
-        lambda: StrategyVersion.objects.filter(pk=row.version_id).update(state="ACTIVE"),
-        lambda: StrategyVersion.objects.filter(pk=row.version_id).update(params_hash="0" * 64),
+        lambda: StrategyVersion.objects.filter(pk=table.version.pk).update(state="ACTIVE"),
+        lambda: StrategyVersion.objects.filter(pk=table.version.pk).update(params_hash="0" * 64),
     ]
 
     for forgery in forgeries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -174,14 +175,14 @@ def test_the_feed_ends_it_when_the_wall_clock_stands_still(
 ) -> None:
     """The wall clock goes back an hour while the monotonic one goes on."""
     row = table.ask()
-    at = {"wall": table.at(hours=1, minutes=59, seconds=59), "mono": 1_000.0}
+    at: dict[str, Any] = {"wall": table.at(hours=1, minutes=59, seconds=59), "mono": 1_000.0}
     monkeypatch.setattr(clock, "now", lambda: at["wall"])
     monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(at["wall"]))
     monkeypatch.setattr(clock, "mono", lambda: at["mono"])
-    monkeypatch.setattr(feeding.services, "watch", lambda **_: None)
-    monkeypatch.setattr(feeding.services, "doubt_clocks", lambda **_: None)
-    monkeypatch.setattr(feeding.services, "tell_failures_for_beat", lambda **_: None)
-    monkeypatch.setattr(feeding.tasks, "send_hints", lambda hints: None)
+    monkeypatch.setattr("trading.services.watch", lambda **_: None)
+    monkeypatch.setattr("trading.services.doubt_clocks", lambda **_: None)
+    monkeypatch.setattr("trading.services.tell_failures_for_beat", lambda **_: None)
+    monkeypatch.setattr("trading.tasks.send_hints", lambda hints: None)
     jumps = feeding.Jumps()
     feeding._watch_once(jumps)
 
@@ -228,7 +229,12 @@ class TestAtTheSameMoment:
     def test_approving_and_rejecting_have_one_outcome(self) -> None:
         table = make_table()
         row = table.ask()
-        said = {"approval_id": row.pk, "digest": row.digest, "via": "", "now": table.now}
+        said: dict[str, Any] = {
+            "approval_id": row.pk,
+            "digest": row.digest,
+            "via": "",
+            "now": table.now,
+        }
         _together(
             lambda: services.approve(by=table.approver, **said),
             lambda: services.reject(by=table.second, reason="no, not now", **said),
