@@ -80,6 +80,7 @@ class Feed:
         ]
         self._at_work = False
         self._renewed_at = float("-inf")
+        self._looked_at = float("-inf")
         self._was_given_work = False  # by the last answer about the lease, however old
         self._bus_away = False
 
@@ -87,6 +88,10 @@ class Feed:
     def at_work(self) -> bool:
         """False while another feed has the lease, or may have it: this one may have been frozen."""
         return self._at_work and clock.mono() - self._renewed_at < services.LEASE_S
+
+    def _may_stream(self) -> bool:
+        """Streams need no database: they go on while it is away, but not after a freeze."""
+        return self._was_given_work and clock.mono() - self._looked_at < services.LEASE_S
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work or stand by until `stop` is set; then let another feed take over at once."""
@@ -121,12 +126,11 @@ class Feed:
     ) -> list[Coroutine[Any, Any, None]]:
         """What a streamed exchange needs beside what every exchange needs."""
         works: list[tuple[str, Work, Callable[[], bool] | None]] = [
-            ("stream", self._stream_quotes, None),
-            # Streams and features need no database, as above.
-            ("prints", self._take_prints, lambda: self._was_given_work),
+            ("stream", self._stream_quotes, self._may_stream),
+            ("prints", self._take_prints, self._may_stream),
             ("mend", self._mend, None),
         ]
-        loops: list[Coroutine[Any, Any, None]] = [streamed.keep(stop, lambda: self._was_given_work)]
+        loops: list[Coroutine[Any, Any, None]] = [streamed.keep(stop, self._may_stream)]
         for name, work, at_work in works:
             threads.append(_Thread(f"{name}-{streamed.name}"))
             round_of = partial(work, streamed, threads[-1])
@@ -152,7 +156,7 @@ class Feed:
                 self._was_given_work = mine
             if mine != self._at_work:
                 log.info("feed.at_work" if mine else "feed.stands_by", holder=self.holder)
-            self._at_work = mine
+            self._at_work, self._looked_at = mine, clock.mono()
             await _pause(stop, RENEW_S if mine else min(STANDBY_S, RENEW_S))
 
     async def _lease_is_over(self, thread: _Thread) -> bool:

@@ -16,7 +16,7 @@ from marketdata.feed_follower import OnCandleClosed
 from marketdata.stream_follower import StreamedFollower
 from marketdata.stream_mender import StreamMender
 from marketdata.stream_prints import StreamedPrints
-from marketdata.stream_state import FeedStream, put_streams
+from marketdata.stream_state import FeedStream, get_streams, put_streams
 
 LOOK_S = 0.25
 COALESCE_S = 0.1  # quotes of one symbol that come closer together are one
@@ -40,6 +40,7 @@ class StreamedExchange:
         self.mender = StreamMender(exchange, self.live, self.prints)
         self.pool = StreamPool(exchange.name, self.live, address=address, dial=dial)
         self._told_at, self._told = clock.mono(), 0
+        self._begun = False
 
     async def keep(self, stop: asyncio.Event, at_work: Callable[[], bool]) -> None:
         """Stream what is followed while at work; one that stands by is warm and connects not."""
@@ -48,7 +49,7 @@ class StreamedExchange:
         try:
             while not stop.is_set():
                 self.pool.want(self.follower.names if at_work() else ())
-                self.pool.renew(self.follower.take_deaf())
+                self.pool.renew([*self.follower.take_deaf(), *self.mender.take_deaf()])
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
                         await stop.wait()
@@ -68,11 +69,16 @@ class StreamedExchange:
 
     def take_prints(self) -> None:
         """Features, and how the streams are doing, to the bus."""
+        if not self._begun:  # before this feed's first word: the last one of the feed before
+            self.mender.left = next(iter(get_streams([self.name])), None)
+            self._begun = True
         self.prints.take()
         put_streams([self.state()])
 
     def mend(self) -> float:
         """One step of making up; gives the seconds to wait. Raises what `ask` raises."""
+        if not self._begun:
+            return LOOK_S
         self.mender.note(self.pool.take_breaks(), self.pool.refused_now())
         return self.mender.step()
 

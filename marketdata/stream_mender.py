@@ -19,6 +19,7 @@ from marketdata.exchanges.protocol import Exchange, RecentTrades, TradePrint
 from marketdata.exchanges.stream_pool import Break
 from marketdata.models import FeedInterruption
 from marketdata.stream_prints import StreamedPrints
+from marketdata.stream_state import FeedStream
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,8 @@ Cause, Outcome = FeedInterruption.Cause, FeedInterruption.Outcome
 
 PACE_S = 1.0  # between two questions: one weighs 25 of the 6,000 that Binance allows a minute
 IDLE_S = 0.5
+TORN = 3  # holes in a symbol's prints before it is subscribed anew
+STOPPED_S = 2.0  # the feed at work writes each second
 SETTLE_S = 3.0  # late prints come by themselves; and only the first one after tells of a hole
 
 
@@ -54,7 +57,10 @@ class StreamMender:
         self._cases: list[Case] = []
         self._holes: dict[str, float] = {}  # since when a symbol's prints have a hole
         self._refused: dict[str, int] = {}
+        self._torn: dict[str, int] = {}  # how often a symbol lost prints with no break between
+        self._deaf: list[str] = []
         self._began = False
+        self.left: FeedStream | None = None  # how the streams of the feed before this one were
 
     def note(self, breaks: Sequence[Break], refused: Sequence[str]) -> None:
         """What the connections have told since the last step. Writes."""
@@ -65,10 +71,16 @@ class StreamMender:
             del self._breaks[0]  # only now: a database that is away loses none
         self._note_refused(refused)
 
+    def take_deaf(self) -> list[str]:
+        """Symbols that lose prints again and again: they have to be subscribed anew."""
+        taken, self._deaf = self._deaf, []
+        return taken
+
     def step(self) -> float:
         """Begin a symbol, or make up for one hole. Raises what `ask` raises."""
         if not self._began:
             services.end_left_interruptions(exchange=self.exchange.name, now=clock.now())
+            self._note_stop()
             self._began = True
         if wanting := self.prints.wanting():
             self.prints.make(wanting[0])
@@ -93,6 +105,14 @@ class StreamMender:
             case.ended_at, case.due = clock.from_ms(one.until_ms), clock.mono() + SETTLE_S
             case.waiting = list(one.symbols)
             self._cases.append(self._open.pop(key))
+
+    def _note_stop(self) -> None:
+        """From the last word of the feed before until now nobody listened."""
+        if self.left is None or self.left.age_s(clock.now_ms()) < STOPPED_S:
+            return
+        began_at = clock.from_ms(self.left.heard_ms or self.left.at_ms)
+        row = self._begin(Cause.STOPPED, sorted(self.live.sequences()), began_at, "")
+        services.end_interruption(interruption_id=row, outcome=Outcome.ANEW, ended_at=clock.now())
 
     def _begin(self, cause: str, symbols: Sequence[str], began_at: datetime, detail: str) -> int:
         return services.begin_interruption(
@@ -191,6 +211,10 @@ class StreamMender:
             )
             case.waiting = sorted(lasting)
             self._cases.append(case)
+            for name in lasting:
+                self._torn[name] = self._torn.get(name, 0) + 1
+                if self._torn[name] % TORN == 0:
+                    self._deaf.append(name)
 
     def _note_overflow(self) -> None:
         lost = self.live.take_overflowed()

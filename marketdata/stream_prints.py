@@ -12,7 +12,7 @@ import structlog
 
 from config import clock
 from marketdata import services
-from marketdata.errors import SymbolUnknown
+from marketdata.errors import ExchangeRefused, SymbolUnknown
 from marketdata.exchanges.live_market import FEATURES, LiveMarket
 from marketdata.exchanges.protocol import CandleRow, Exchange, RecentTrades, TradePrint
 from marketdata.features import FRAMES, KEPT_BARS, SymbolFeatures
@@ -45,6 +45,9 @@ class StreamedPrints(PrintFollower):
         if now >= self._look_up_at:
             self._look_up_at = now + self._look_up_s
             self._look_up()
+            followed = {symbol.pk for symbol in self._symbols.values()}
+            for gone in self._held.keys() - followed:
+                del self._held[gone]
         self._adopt()
         for name, trades in self.live.take_prints().items():
             if symbol := self._symbols.get(name):
@@ -69,16 +72,23 @@ class StreamedPrints(PrintFollower):
         ]
 
     def make(self, symbol: Symbol) -> None:
-        """Ask for what a symbol begins with; `take` adopts it. Raises what `ask` raises."""
-        self._again.discard(symbol.name)
+        """Ask for what a symbol begins with; `take` adopts it. Raises ExchangeUnavailable."""
+        again = symbol.name in self._again
+        self._again.discard(symbol.name)  # before: what is lost meanwhile asks for it once more
+        try:
+            self._make(symbol)
+        except (ExchangeRefused, SymbolUnknown) as error:
+            log.warning("features.refused", exchange=self.name, error=error.detail)
+            self._unknown.add(symbol.pk)
+        except Exception:
+            if again:
+                self._again.add(symbol.name)
+            raise
+
+    def _make(self, symbol: Symbol) -> None:
         features = SymbolFeatures(self.name, symbol.name)
         from_ms = clock.now_ms() + self.live.offset_ms
-        try:
-            rows = {frame: self._candles(symbol, frame, from_ms) for frame in FRAMES}
-        except SymbolUnknown as error:
-            log.warning("features.symbol_unknown", exchange=self.name, error=error.detail)
-            self._unknown.add(symbol.pk)
-            return
+        rows = {frame: self._candles(symbol, frame, from_ms) for frame in FRAMES}
         features.seed({frame: _closed(rows[frame], frame, from_ms) for frame in FRAMES})
         running = {frame: row for frame in FRAMES if (row := _running(rows[frame], frame, from_ms))}
         features.resume(running, from_ms)

@@ -45,7 +45,10 @@ class MarketSocket:
         """Connect; raises StreamEnded when that can't be done."""
         self._library = _library(self._exchange)
         self._library.open()
-        client = self._client = self._library.client(self._url())
+        url = self._url()
+        if url.startswith("ws:"):
+            self._library.timeout_on_exit = 0  # ccxt waits for TLS to part
+        client = self._client = self._library.client(url)
         client.handle_text_or_binary_message = self._hear_safely
         client.reject = self._rejected(client.reject)
         client.on_error_callback = self._failed

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_S, LONGEST_S, STABLE_S = 0.5, 60.0, 60.0  # pauses before a new try; after this long anew
 DIAL_S = 1.0  # connections begin so far apart; 300 in five minutes are the most of Binance
+SETTLED_MS = 10_000  # a connection that is younger may still be about to speak
 SILENT_S, MOST_SILENT_S = 15.0, 240.0  # without data; longer where little is traded
 
 Dial = Callable[[Hear], Socket]
@@ -231,11 +232,14 @@ class StreamPool:
         return taken
 
     def renew(self, symbols: Iterable[str]) -> None:
-        """Subscribe these anew, because nothing comes of them."""
-        for line in self.lines:
-            for symbol in line.symbols.intersection(symbols):
-                if line.session is not None:
-                    line.session.renew(symbol)
+        """Subscribe these anew, because nothing comes of them on connections that stand."""
+        wanted = set(symbols)
+        before_ms = clock.now_ms() - SETTLED_MS
+        for line in self.lines if wanted else ():
+            if line.session is None or (line.up_since_ms or clock.now_ms()) > before_ms:
+                continue
+            for symbol in line.symbols & wanted:
+                line.session.renew(symbol)
 
     def refused_now(self) -> list[str]:
         """Symbols that the exchange doesn't stream."""

@@ -132,6 +132,8 @@ class BarSeries:
             bar = self.closed[place]
             if bar.open_ms != open_ms:
                 continue
+            # A print that comes after its candle is in it already.
+            self._from_ms = max(self._from_ms, open_ms + self.length_ms)
             if _alike(bar.row(), row):
                 return False
             per_unit = bar.turnover / bar.volume if bar.volume else (high + low + close) / 3

@@ -70,16 +70,17 @@ def _set(emulator: Emulator, said: Said) -> None:
 
 
 def _streams(emulator: Emulator, said: Said) -> None:
+    streams = emulator.public if said.get("public") else emulator.streams
     for name in ("silent", "refusing", "answering_pings"):
         if name in said:
-            setattr(emulator.streams, name, bool(said[name]))
+            setattr(streams, name, bool(said[name]))
     if "do" in said:
         acts = {"drop", "duplicate", "hold", "release", "disconnect", "expire", "heal"}
         if said["do"] not in acts:
             raise ValueError(f"streams can {sorted(acts)}")
-        if said["do"] == "expire":
+        if said["do"] == "expire" and not said.get("public"):
             return emulator.expire_streams()
-        getattr(emulator.streams, said["do"])(**said.get("arguments", {}))
+        getattr(streams, said["do"])(**said.get("arguments", {}))
     return None
 
 

@@ -370,3 +370,23 @@ async def test_many_symbols_are_spread_over_connections(exchange: Emulator) -> N
         await until(up(pool))
         pool.want([BTC])
         await until(lambda: len(exchange.public.connections) == 1)
+
+
+async def test_a_symbol_that_is_deaf_is_subscribed_anew(
+    exchange: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with streaming(exchange) as pool:
+        await until(up(pool))
+        pool.renew([BTC])
+        await asyncio.sleep(0.1)
+        before = len(exchange.public.requests)  # the connection is too young to be judged
+
+        monkeypatch.setattr(stream_pool, "SETTLED_MS", -1_000)
+        pool.renew([BTC])
+        await until(lambda: len(exchange.public.requests) == before + 2)
+        await printed(pool, exchange, 42000.0)
+
+        texts = [str(one).upper() for one in exchange.public.requests[before:]]
+        assert ["UNSUBSCRIBE" in text for text in texts] == [True, False]
+        assert not any("ETHUSDT" in text for text in texts)
+        assert pool.reconnects == 0
