@@ -54,8 +54,16 @@ _PAGES = {
     "bot": "/bots/{}/",
     "simulation": "/simulations/{}/",
     "incident": "/incidents/{}/",
+    "llm_call": "/advice/calls/{}/",
+    "review": "/reviews/{}/",
+    "suggestion": "/suggestions/{}/",
 }
-_PLACES = {"grant": "/live/", "approval_policy": "/approvals/policies/", "system": "/controls/"}
+_PLACES = {
+    "grant": "/live/",
+    "approval_policy": "/approvals/policies/",
+    "llm": "/advice/",
+    "system": "/controls/",
+}
 
 
 def page_of(subject: str) -> str:

@@ -20,6 +20,10 @@ SUBJECTS = {
     "simulation:4": "trading:simulation",
     "incident:5": "trading:incident",
     "grant:6": "trading:live",
+    "llm_call:8": "approvals:llm-call",
+    "review:9": "approvals:review",
+    "suggestion:10": "approvals:suggestion",
+    "llm:openai": "approvals:ai-log",
     "system": "trading:controls",
 }
 
