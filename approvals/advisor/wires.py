@@ -31,7 +31,7 @@ MOST_MODELS = 1_000
 # A schema for a model: not all providers know these words, and the gate checks them anyhow.
 _DROPPED = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 _DROPPED |= {"minLength", "maxLength", "pattern", "minItems", "maxItems"}
-_DROPPED |= {"default", "title", "format"}
+_DROPPED |= {"default", "description", "title", "format"}
 
 
 @dataclass(frozen=True, slots=True)

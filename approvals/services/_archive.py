@@ -9,12 +9,14 @@ from django.conf import settings
 from django.core.cache import cache
 
 from approvals import ai_queries
+from approvals.errors import LlmFailed
 from approvals.models import LlmCall
 from approvals.services._analyst import list_models
 from approvals.services._calls import answer_of, call_digest, prompt_of
 from trading.sealing import SealBroken
 
 REMEMBERED_S = 60
+FAILED_S = 15  # who asks again at once hears the same, and the provider nothing
 
 
 def opened_call(*, call_id: int) -> dict[str, Any]:
@@ -37,8 +39,14 @@ def known_models() -> dict[str, Any]:
     """What the provider has, asked at most once a minute. Refuses LlmOff, LlmFailed."""
     key = models_key()
     names = cache.get(key)
+    if isinstance(names, str):
+        raise LlmFailed(names)
     if names is None:
-        names = list_models()
+        try:
+            names = list_models()
+        except LlmFailed as failure:
+            cache.set(key, failure.detail, FAILED_S)
+            raise
         cache.set(key, names, REMEMBERED_S)
     return {"provider": settings.ENV.llm_provider, "models": names}
 

@@ -51,12 +51,13 @@ def _by_model(review: Review, later: Clock) -> Made:
     counted = Review.objects.filter(pk=review.pk, asked__lt=MOST_ASKED)
     if not counted.update(asked=F("asked") + 1):
         return Made(ended="The model gave no usable answer.", status=Job.Status.FAILED)
+    where = ground(review, later())  # before anything is sent: a call that is paid is archived
     passed: list[Proposal] = []
 
     def judge(text: str) -> tuple[str, str]:
         try:
             content = text.encode("utf-8", "surrogatepass")
-            passed.append(gate.check(content, ground(review, later())))
+            passed.append(gate.check(content, where))
         except GateRefused as refusal:
             return str(refusal.code), refusal.reason
         return PASSED, ""

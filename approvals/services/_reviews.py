@@ -146,6 +146,8 @@ def finish_review(review: Review, status: str, outcome: str, *, now: datetime) -
             after={"status": status, "rounds": review.round},
             reason=outcome,
         )
+        if status == Job.Status.FAILED:
+            withdraw_suggestions(review=review, now=now)
     review.refresh_from_db()
 
 
@@ -254,13 +256,28 @@ def _wanted(
             raise ReviewInvalid("That search has found nothing for this strategy.")
         names = ("symbols", "timeframe", "from_ms", "to_ms", "knobs", "starting_cash", "seed")
         stretch = {name: getattr(search, name) for name in names}
-        return [one["params"] for one in search.best], stretch
+        return _others(strategy, [one["params"] for one in search.best]), stretch
     stretch = _stretch(strategy, asked, now)
     if source == Source.PERSON:
         if not asked.get("params"):
             raise ReviewInvalid("Say which parameters.", fields={"params": ["They are missing."]})
-        return [asked["params"]], stretch
+        return _others(strategy, [asked["params"]]), stretch
     return [], stretch
+
+
+def _others(strategy: str, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Whole parameters that differ from the active version's; what isn't named stays as there.
+
+    Refuses ReviewInvalid when none does, ParamsInvalid.
+    """
+    active = strategy_queries.active_version(strategy).params
+    code = registry.get(strategy)
+    whole = [code.validated({**active, **params}).model_dump(mode="json") for params in wanted]
+    others = [params for params in whole if params != active]
+    if not others:
+        what = ["These are the parameters of the active version."]
+        raise ReviewInvalid("Nothing would change.", fields={"params": what})
+    return others
 
 
 def _stretch(strategy: str, asked: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -184,10 +184,10 @@ def follow_decision(*, suggestion_id: int, state: str, now: datetime) -> bool:
 
 
 def withdraw_suggestions(*, review: Review, now: datetime) -> None:
-    """Those of a canceled review that people have not seen yet."""
-    Suggestion.objects.filter(
-        review=review, state__in=(State.GATED, State.SIMULATING, State.SIMULATED)
-    ).update(state=State.WITHDRAWN, decided_at=now)
+    """Those of a review that did not come to its end, and that have no verdict."""
+    Suggestion.objects.filter(review=review, state__in=(State.GATED, State.SIMULATING)).update(
+        state=State.WITHDRAWN, decided_at=now
+    )
 
 
 def _parent(review: Review) -> Suggestion | None:

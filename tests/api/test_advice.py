@@ -70,7 +70,10 @@ def test_a_provider_that_fails_is_a_503_without_its_words(viewer: Api, settings:
     with model_server(status=500, raw=MODEL_KEY.encode()) as server:
         with_model(settings, server)
         answer = viewer.get("ai/models")
+        asked = len(server.asked)
+        assert viewer.get("ai/models").json()["code"] == "LLM_FAILED"
 
+    assert len(server.asked) == asked == 3
     assert (answer.status_code, answer.json()["code"]) == (503, "LLM_FAILED")
     assert MODEL_KEY not in answer.content.decode()
 

@@ -15,6 +15,7 @@ from approvals.models import LlmCall, LlmReservation, Review, Source, Suggestion
 from config import clock
 from marketdata import store
 from marketdata.queries import resolve_symbol
+from strategies.errors import ParamsInvalid
 from strategies.models import StrategyVersion
 from tests.approvals.factories import make_person, with_model
 from tests.approvals.model_server import model_server
@@ -192,7 +193,7 @@ def test_a_killed_review_is_taken_up_where_it_was_and_asks_at_most_twice(setting
         with_model(settings, server)
         review = start(rounds=1)
         assert services.advance_reviews(now=NOW, later=lambda: NOW)  # measured
-        times = iter([NOW])
+        times = iter([NOW, NOW])
         with pytest.raises(Killed):
             services.advance_reviews(now=NOW, later=lambda: next(times, None) or die())
         assert not services.advance_reviews(now=NOW + timedelta(seconds=60), later=lambda: NOW)
@@ -297,6 +298,38 @@ def test_a_persons_parameters_go_the_same_way() -> None:
     review = carry(start(source=Source.PERSON, params={"fast": 8, "slow": 21}))
 
     assert only(review).simulation is not None
+
+
+def test_what_a_person_leaves_out_stays_as_it_is() -> None:
+    review = start(source=Source.PERSON, params={"fast": 6})
+
+    assert review.wanted == [{**review.base.params, "fast": 6}]
+
+
+@pytest.mark.parametrize("params", [{"fast": 5}, {"slow": 13.0}])
+def test_parameters_that_change_nothing_are_refused(params: dict[str, Any]) -> None:
+    with pytest.raises(ReviewInvalid, match="Nothing"):
+        start(source=Source.PERSON, params=params)
+
+
+@pytest.mark.parametrize("params", [{"fast": 1}, {"live_mode": 1}, {"fast": "6; DROP"}])
+def test_parameters_out_of_bounds_are_refused_at_once(params: dict[str, Any]) -> None:
+    with pytest.raises(ParamsInvalid):
+        start(source=Source.PERSON, params=params)
+    assert not Review.objects.exists()
+
+
+def test_a_candidate_of_a_review_that_failed_is_withdrawn(settings: Any) -> None:
+    review = start(source=Source.PERSON, params={"fast": 6})
+    step(review)
+    simulation = Simulation.objects.get()
+    Job.objects.filter(pk=simulation.job_id).update(status=Job.Status.FAILED, message="no disk")
+    review.refresh_from_db()
+
+    review = carry(review)
+
+    assert review.outcome == "The simulation did not end: no disk"
+    assert only(review).state == Suggestion.State.WITHDRAWN
 
 
 @pytest.mark.parametrize(
