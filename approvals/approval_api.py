@@ -140,6 +140,17 @@ class ExpireCheckView(APIView):
         return Response(ExpiredSerializer({"expired": ended}).data)
 
 
+class ResumeRequestView(APIView):
+    permission_classes = (access.MayAdminister,)
+
+    @extend_schema(request=WhySerializer, responses={201: ApprovalSerializer})
+    def post(self, request: Request) -> Response:
+        """Ask others to agree to leaving an emergency stop, where the policy wants them."""
+        given = _given(WhySerializer, request)
+        row = services.request_resume(by=person(request), now=clock.now(), **given)
+        return Response(ApprovalSerializer(row).data, status=201)
+
+
 class PoliciesView(APIView):
     permission_classes = (access.MayView,)
 

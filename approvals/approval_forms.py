@@ -12,6 +12,10 @@ from trading.live_forms import WriteOnlyField, refuse
 __all__ = ["refuse"]
 
 
+PEOPLE = [(1, "one other person"), (2, "two other people")]
+NOBODY_ELSE = [(0, "nobody else: an administrator with a reason")]
+
+
 class DecisionForm(forms.Form):
     """A decision: the digest says what was read."""
 
@@ -49,9 +53,7 @@ class PolicyForm(forms.Form):
     deadline_min = forms.IntegerField(
         min_value=1, max_value=10_080, label="Time to decide", help_text="Minutes."
     )
-    approvers = forms.TypedChoiceField(
-        choices=[(1, "one person"), (2, "two different people")], coerce=int, label="Who must agree"
-    )
+    approvers = forms.TypedChoiceField(choices=PEOPLE, coerce=int, label="Who must agree")
     on_expiry = forms.ChoiceField(choices=OnExpiry.choices, label="When nobody decides")
     step_up = forms.BooleanField(required=False, label="They give their password again")
     allow_red = forms.BooleanField(
@@ -62,6 +64,9 @@ class PolicyForm(forms.Form):
         super().__init__(*args, **kwargs)
         if self.prefix == ApprovalKind.GO_LIVE:  # real money: always, and no verdict but green
             del self.fields["step_up"], self.fields["allow_red"]
+        elif self.prefix == ApprovalKind.RESUME:
+            del self.fields["on_expiry"], self.fields["allow_red"]
+            self.fields["approvers"].choices = NOBODY_ELSE + PEOPLE  # type: ignore[attr-defined]
 
     @classmethod
     def of(cls, policy: ApprovalPolicy) -> PolicyForm:

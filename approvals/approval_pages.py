@@ -18,7 +18,7 @@ from strategies import registry
 from strategies.models import StrategyVersion
 from trading import queries as trading_queries
 from trading.errors import SimulationUnfinished
-from trading.models import Bot, Order, Simulation
+from trading.models import Bot, Order, Simulation, SystemState
 from trading.order_state import LIVE
 from trading.queries import BotCard
 from trading.services import evidence_reasons
@@ -68,9 +68,17 @@ def queue_context(user: User) -> dict[str, Any]:
     return {
         "now": now,
         "queue": [queued(row, user, now) for row in queries.open_approvals()],
+        "stopped": stopped(),
         "ended": cache(partial(_ended)),
         **waiver_context(now),
     }
+
+
+def stopped() -> SystemState | None:
+    """The system's row while it is stopped and others must agree to its going on."""
+    state = trading_queries.system_state()
+    halted = state.state == SystemState.State.EMERGENCY_STOP
+    return state if halted and state.resume_needs else None
 
 
 def waiver_context(now: datetime) -> dict[str, Any]:

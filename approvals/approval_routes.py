@@ -16,6 +16,7 @@ urlpatterns = [
     ),
     path("approvals", api.ApprovalsView.as_view(), name="approvals"),
     path("approvals/expire-check", api.ExpireCheckView.as_view(), name="approvals-expire-check"),
+    path("approvals/resume", api.ResumeRequestView.as_view(), name="approvals-resume"),
     path("approvals/<int:approval_id>", api.ApprovalView.as_view(), name="approval"),
     path(
         "approvals/<int:approval_id>/approve",

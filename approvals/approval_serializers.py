@@ -178,7 +178,7 @@ class PolicyChangeSerializer(StrictSerializer):
     """What is named is changed."""
 
     deadline_s = serializers.IntegerField(min_value=60, max_value=604_800, required=False)
-    approvers = serializers.IntegerField(min_value=1, max_value=2, required=False)
+    approvers = serializers.IntegerField(min_value=0, max_value=2, required=False)
     step_up = serializers.BooleanField(required=False)
     on_expiry = serializers.ChoiceField(choices=ENDS, required=False)
     allow_red = serializers.BooleanField(required=False)

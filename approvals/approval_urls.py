@@ -11,6 +11,7 @@ urlpatterns = [
     path("bots/<int:bot_id>/live/ask/", live_views.grant_ask, name="grant-ask"),
     path("grants/<int:grant_id>/approve/", live_views.grant_approve, name="grant-approve"),
     path("approvals/", views.approvals, name="approvals"),
+    path("approvals/resume/", views.resume_ask, name="resume-ask"),
     path("approvals/policies/", views.policies, name="policies"),
     path("approvals/policies/<slug:kind>/", views.policy_change, name="policy-change"),
     path("approvals/waiver/", views.waiver_grant, name="waiver-grant"),

@@ -28,6 +28,7 @@ from approvals.approval_pages import (
     request_context,
 )
 from approvals.errors import ApprovalInvalid, PolicyInvalid, WaiverInvalid
+from approvals.models import OnExpiry
 from config import clock
 from config.pages import Request, done, go, page
 from trading.authentication import LoginLocked, PasswordWrong, prove, via_of
@@ -127,6 +128,15 @@ def approval_withdraw(request: Request, approval_id: int) -> HttpResponse:
     return go(request, "It is withdrawn.", to=reverse("approvals:approvals"))
 
 
+@require_POST
+@permission_required(access.ADMINISTER, raise_exception=True)
+def resume_ask(request: Request) -> HttpResponse:
+    row = services.request_resume(
+        reason=request.POST.get("reason", ""), by=request.user, now=clock.now()
+    )
+    return go(request, "Asked. Others must agree before anything runs.", to=_url(row.pk))
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(access.OPERATE, raise_exception=True)
@@ -187,7 +197,8 @@ def policies(request: Request) -> HttpResponse:
 def policy_change(request: Request, kind: str) -> HttpResponse:
     form = PolicyForm(request.POST, prefix=kind)
     if form.is_valid():
-        given = {"step_up": True, "allow_red": False, **form.cleaned_data}
+        fixed = {"step_up": True, "allow_red": False, "on_expiry": OnExpiry.NOTHING}
+        given = {**fixed, **form.cleaned_data}
         given["deadline_s"] = given.pop("deadline_min") * 60
         try:
             services.change_policy(kind=kind, by=request.user, now=clock.now(), **given)

@@ -40,6 +40,13 @@ POLICIES: dict[str, dict[str, Any]] = {
         "step_up": True,
         "on_expiry": OnExpiry.NOTHING,
     },
+    # As it always was: one administrator with a reason.
+    ApprovalKind.RESUME: {
+        "deadline_s": 86_400,
+        "approvers": 0,
+        "step_up": True,
+        "on_expiry": OnExpiry.NOTHING,
+    },
 }
 
 

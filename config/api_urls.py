@@ -24,10 +24,11 @@ routes = [
     *strategies_routes,
     *trading_routes,
 ]
+unversioned = [*routes, *aliases, *approval_aliases]
 
 urlpatterns = [
     path("api/v1/", include((routes, "api"), namespace="api")),
-    path("api/", include(([*routes, *aliases, *approval_aliases], "api"), namespace="api-unversioned")),
+    path("api/", include((unversioned, "api"), namespace="api-unversioned")),
     path("sse", sse.SseView.as_view(), name="sse"),
     path("health", health.health_view, name="health"),
     path("db-health", health.db_health_view, name="db-health"),

@@ -91,6 +91,12 @@ class ReasonRequired(Refusal):
     status = 400
 
 
+class ResumeNeedsApproval(Conflict):
+    """The policy wants others to agree to leaving an emergency stop."""
+
+    code = "RESUME_NEEDS_APPROVAL"
+
+
 class ResumeNotAllowed(Refusal):
     code = "RESUME_NOT_ALLOWED"
     status = 403

@@ -20,6 +20,7 @@ class ApprovalKind(models.TextChoices):
 
     ACTIVATION = "ACTIVATION", "Activation of a version"
     GO_LIVE = "GO_LIVE", "Real money for a bot"
+    RESUME = "RESUME", "Leaving an emergency stop"
 
 
 class OnExpiry(models.TextChoices):
@@ -47,7 +48,8 @@ class ApprovalPolicy(models.Model):
         permissions = [("approve", "Decide on requests of others, activate, roll back")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(approvers__gte=1, approvers__lte=2), name="policy_one_or_two_approvers"
+                condition=Q(approvers__lte=2) & (Q(approvers__gte=1) | Q(kind="RESUME")),
+                name="policy_one_or_two_approvers",
             ),
             models.CheckConstraint(
                 condition=Q(deadline_s__gte=60), name="policy_deadline_a_minute"

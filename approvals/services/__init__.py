@@ -22,6 +22,7 @@ from approvals.services._ledger import prune_notifications, retry_delivery
 from approvals.services._policies import change_policy, grant_waiver, revoke_waiver
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
 from approvals.services._requests import request_activation, withdraw
+from approvals.services._resuming import request_resume
 from approvals.services._reviews import advance_reviews, start_review
 from approvals.services._shadows import measure_shadows
 from approvals.services._subjects import reasons_against
@@ -43,6 +44,7 @@ __all__ = [
     "reasons_against",
     "reject",
     "request_activation",
+    "request_resume",
     "revoke_waiver",
     "roll_back",
     "watch_approvals",

@@ -22,12 +22,17 @@ from approvals.models import Approval, ApprovalDecision, ApprovalKind, Waiver
 from approvals.services._expiry import check_approvals
 from approvals.services._person import check_person
 from approvals.services._requests import tell
+from approvals.services._resuming import resume_agreed
 from approvals.services._subjects import check_bound, check_digest
 from approvals.services._suggestions import follow_decision
 from trading.services import approve_version, check_confirmed
 
 State, Verdict = Approval.State, ApprovalDecision.Verdict
-NEEDED = {ApprovalKind.ACTIVATION: access.APPROVE, ApprovalKind.GO_LIVE: access.APPROVE_LIVE}
+NEEDED = {
+    ApprovalKind.ACTIVATION: access.APPROVE,
+    ApprovalKind.GO_LIVE: access.APPROVE_LIVE,
+    ApprovalKind.RESUME: access.ADMINISTER,
+}
 Use = Callable[[Approval], None]
 
 
@@ -60,6 +65,8 @@ def approve(
             tell("agreed", row, by, now, reason=reason, more={"missing": row.approvers - agreed})
             return row
         _approved(row, by, now, reason)
+        if row.kind == ApprovalKind.RESUME:
+            resume_agreed(row, by, now)
         if use is not None:
             use(row)
     return queries.approval(approval_id)

@@ -11,7 +11,8 @@ from django.db import transaction
 from approvals import queries
 from approvals.errors import PolicyInvalid, WaiverInvalid
 from approvals.models import ApprovalKind, ApprovalPolicy, OnExpiry, Waiver
-from trading.services import check_confirmed, record
+from trading.models import SystemState
+from trading.services import check_confirmed, record, set_resume_needs
 
 SHORTEST_S, LONGEST_S = 60, 7 * 86_400
 LONGEST_WAIVER_H = 24
@@ -43,8 +44,12 @@ def change_policy(
     _check(kind, given)
     with transaction.atomic():
         before = queries.policy_of(kind)
+        if kind == ApprovalKind.RESUME and approvers < before.approvers:
+            _check_runs()
         changed = {"changed_by": by, "changed_at": now}
         row, _ = ApprovalPolicy.objects.update_or_create(kind=kind, defaults={**given, **changed})
+        if kind == ApprovalKind.RESUME:
+            set_resume_needs(people=approvers)
         record(
             action="approval_policy.changed",
             subject=f"approval_policy:{kind}",
@@ -97,14 +102,23 @@ def revoke_waiver(*, waiver_id: int, by: User, now: datetime) -> None:
         record(action="approval_waiver.revoked", subject=subject, by=by, now=now)
 
 
+def _check_runs() -> None:
+    """Whoever is stopped doesn't make the way out easier first."""
+    if SystemState.objects.filter(pk=1, state=SystemState.State.EMERGENCY_STOP).exists():
+        raise PolicyInvalid("Not while everything is stopped.")
+
+
 def _check(kind: str, given: dict[str, Any]) -> None:
     wrong: dict[str, object] = {}
     if kind not in ApprovalKind.values:
         wrong["kind"] = [f"One of {', '.join(ApprovalKind.values)}."]
     if not SHORTEST_S <= given["deadline_s"] <= LONGEST_S:
         wrong["deadline_s"] = [f"Between {SHORTEST_S} and {LONGEST_S} seconds."]
-    if given["approvers"] not in (1, 2):
-        wrong["approvers"] = ["One or two people."]
+    least = 0 if kind == ApprovalKind.RESUME else 1
+    if not least <= given["approvers"] <= 2:
+        wrong["approvers"] = ["One or two people; none only to resume."]
+    if kind == ApprovalKind.RESUME and given["on_expiry"] != OnExpiry.NOTHING:
+        wrong["on_expiry"] = ["Everything is stopped already."]
     if given["on_expiry"] not in OnExpiry.values:
         wrong["on_expiry"] = [f"One of {', '.join(OnExpiry.values)}."]
     if wrong:

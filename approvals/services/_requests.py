@@ -151,7 +151,7 @@ def tell(
 
 def _facts(row: Approval) -> dict[str, Any]:
     if row.kind != ApprovalKind.ACTIVATION:
-        return {"grant": row.grant_id}
+        return {"grant": row.grant_id} if row.grant_id else {}
     names = ("version", "base", "verdict", "simulation")
     return {name: row.subject[name] for name in names}
 

@@ -171,7 +171,7 @@ def test_a_policy_is_changed_on_its_page(table: Table) -> None:
 
     row = table.ask()
     assert (row.approvers, row.due_at) == (2, table.at(minutes=30))
-    assert "two different people" in text(client, "/approvals/policies/")
+    assert "two other people" in text(client, "/approvals/policies/")
     wrong = {**given, "ACTIVATION-deadline_min": 0}
     assert client.post("/approvals/policies/ACTIVATION/", wrong).status_code == 422
     assert client.post("/approvals/policies/COFFEE/", given).status_code in {404, 422}

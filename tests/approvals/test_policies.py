@@ -8,12 +8,19 @@ import pytest
 from pytest_django import Settings
 
 from approvals import queries, services
-from approvals.errors import ApprovalNotOpen, OwnApproval, PolicyInvalid, WaiverInvalid
+from approvals.errors import (
+    ApprovalChanged,
+    ApprovalInvalid,
+    ApprovalNotOpen,
+    OwnApproval,
+    PolicyInvalid,
+    WaiverInvalid,
+)
 from approvals.models import Approval, ApprovalDecision
-from tests.approvals.asking import VIA, Table, make_table
-from trading.errors import StepUpRequired
-from trading.models import AuditEvent, Simulation
-from trading.services import confirm_person
+from tests.approvals.asking import VIA, Table, make_approver, make_table
+from trading.errors import ResumeNeedsApproval, StepUpRequired
+from trading.models import AuditEvent, Simulation, SystemState
+from trading.services import confirm_person, emergency_stop, resume_system
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +133,47 @@ def test_a_comment_decides_nothing(table: Table) -> None:
             approval_id=row.pk, text="too late", by=table.proposer, via="", now=table.now
         )
     assert table.version.state == "SIMULATED"
+
+
+class TestResuming:
+    def stop(self, table: Table, people: int) -> None:
+        change(table, kind="RESUME", approvers=people, step_up=False)
+        emergency_stop(reason="smoke", by=table.approver, now=table.now)
+
+    def test_by_default_one_administrator_with_a_reason_resumes(self, table: Table) -> None:
+        emergency_stop(reason="smoke", by=table.approver, now=table.now)
+        resume_system(reason="no fire", by=table.approver, now=table.now)
+
+    def test_where_others_must_agree_no_door_resumes_alone(self, table: Table) -> None:
+        self.stop(table, 1)
+        with pytest.raises(ResumeNeedsApproval):
+            resume_system(reason="no fire", by=table.approver, now=table.now)
+        with pytest.raises(PolicyInvalid):
+            change(table, kind="RESUME", approvers=0)
+        row = services.request_resume(reason="no fire", by=table.approver, now=table.now)
+        with pytest.raises(OwnApproval):
+            table.approve(row)
+
+        assert table.approve(row, by=table.second).state == "USED"
+        assert SystemState.objects.get(pk=1).state == "RUNNING"
+
+    def test_two_others_are_two_and_an_older_stop_does_not_lift_a_newer(self, table: Table) -> None:
+        self.stop(table, 2)
+        row = services.request_resume(reason="no fire", by=table.approver, now=table.now)
+        assert table.approve(row, by=table.second).state == "PENDING"
+        emergency_stop(reason="more smoke", by=None, now=table.now)
+
+        with pytest.raises(ApprovalChanged):
+            table.approve(row, by=make_approver("cleo"))
+        assert SystemState.objects.get(pk=1).state == "EMERGENCY_STOP"
+        assert row.decisions.count() == 1
+
+    def test_without_a_stop_there_is_nothing_to_ask_for(self, table: Table) -> None:
+        change(table, kind="RESUME", approvers=1)
+        with pytest.raises(ApprovalInvalid):
+            services.request_resume(reason="no fire", by=table.approver, now=table.now)
+        with pytest.raises(PolicyInvalid):
+            change(table, kind="RESUME", on_expiry="STOP")
 
 
 class TestTheDemosProposal:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-
 from django.db import connection
 
 from marketdata.bars import Bars, Floats

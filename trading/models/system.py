@@ -20,6 +20,8 @@ class SystemState(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.RUNNING)
     epoch = models.PositiveIntegerField(default=1)
     scheduler_on = models.BooleanField(default=True)
+    # Other people who must agree to leaving EMERGENCY_STOP: the policy of approvals says so.
+    resume_needs = models.PositiveSmallIntegerField(default=0)
     reason = models.CharField(max_length=200, blank=True)
     changed_by = models.CharField(max_length=150, blank=True)
     changed_at = models.DateTimeField()

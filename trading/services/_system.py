@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,13 @@ from django.db.models import F, QuerySet
 
 from config import clock
 from trading import access, events
-from trading.errors import NotReady, ReasonRequired, ResumeNotAllowed, SystemHalted
+from trading.errors import (
+    NotReady,
+    ReasonRequired,
+    ResumeNeedsApproval,
+    ResumeNotAllowed,
+    SystemHalted,
+)
 from trading.models import Bot, HaltRequest, Heartbeat, Order, OrderTransition, SystemState
 from trading.order_state import UNRESOLVED, OrderStatus
 from trading.queries import cold_series
@@ -66,8 +72,12 @@ def pause_system(*, reason: str, by: User, now: datetime) -> SystemState:
     return state
 
 
-def resume_system(*, reason: str, by: User, now: datetime) -> SystemState:
-    """Back to RUNNING. After an emergency stop: administrators only, and with a reason."""
+def resume_system(
+    *, reason: str, by: User, now: datetime, agreed: Collection[User] = ()
+) -> SystemState:
+    """Back to RUNNING. After an emergency stop: administrators only, with a reason, and with as
+    many others who `agreed` as the policy needs.
+    """
     with transaction.atomic():
         state = SystemState.objects.select_for_update().get(pk=1)
         # A stop that died after its halt row left the state as it was.
@@ -76,6 +86,7 @@ def resume_system(*, reason: str, by: User, now: datetime) -> SystemState:
             raise SystemHalted("The system is running already.")
         if state.state == State.EMERGENCY_STOP or halted:
             _check_may_lift(by, reason)
+            _check_agreed(by, agreed, state.resume_needs)
         before = state.state
         HaltRequest.objects.filter(lifted_at=None).update(lifted_at=now)
         SystemState.objects.filter(pk=1).update(
@@ -171,6 +182,18 @@ def _check_may_lift(by: User, reason: str) -> None:
         raise ResumeNotAllowed("Only an administrator may resume after an emergency stop.")
     if not reason.strip():
         raise ReasonRequired("Say why it is safe to resume.")
+
+
+def set_resume_needs(*, people: int) -> None:
+    """How many others must agree to leaving an emergency stop; audited by the caller above."""
+    SystemState.objects.filter(pk=1).update(resume_needs=people)
+
+
+def _check_agreed(by: User, agreed: Collection[User], needed: int) -> None:
+    others = {person.pk for person in agreed} - {by.pk}
+    if len(others) < needed:
+        people = "another person" if needed == 1 else f"{needed} other people"
+        raise ResumeNeedsApproval(f"The policy needs {people} to agree: ask for approval.")
 
 
 def _stop_all_bots(now: datetime) -> int:
