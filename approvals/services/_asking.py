@@ -77,7 +77,7 @@ def _asked(review: Review) -> Asked:
         ),
         template=REVIEW.name,
         template_sha256=REVIEW.sha256,
-        asked_by="ai:model",
+        asked_by=review.created_by.get_username() if review.created_by else "nobody",
         subject=f"review:{review.pk}",
         inputs=_inputs(review),
     )

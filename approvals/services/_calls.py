@@ -137,7 +137,7 @@ def _archived(
         record(
             action="llm.called",
             subject=f"llm_call:{row.pk}",
-            by=asked.asked_by,
+            by=f"ai:{with_.provider.name}",
             now=ended,
             after={name: fields[name] for name in _AUDITED} | {"for": asked.subject},
             reason=outcome.reason,
@@ -145,7 +145,7 @@ def _archived(
     return row, outcome.answer.text if outcome.answer else ""
 
 
-_AUDITED = ("provider", "model", "purpose", "verdict", "cost", "tokens_in", "tokens_out")
+_AUDITED = ("model", "purpose", "asked_by", "verdict", "cost", "tokens_in", "tokens_out")
 
 
 def _cost(with_: Setup, held: LlmReservation, outcome: _Outcome) -> tuple[Decimal, str]:

@@ -69,6 +69,7 @@ def test_a_call_is_one_event_and_the_key_is_nowhere(settings: Any) -> None:
 
     event = AuditEvent.objects.get(action="llm.called")
     assert event.subject == f"llm_call:{row.pk}"
+    assert (event.actor, event.actor_kind) == ("ai:openai", "ai")
     assert event.after is not None
     assert event.after["cost"] == "0.00020000"
     everything = str(LlmCall.objects.values().get()) + services.prompt_of(row)

@@ -51,6 +51,7 @@ def test_a_suggestion_becomes_a_candidate_that_is_simulated_against_the_active_v
     assert row.simulation.oos_share == review.oos_share == 0.3
     assert row.simulation.verdict in Simulation.Verdict
     assert row.call is not None
+    assert row.call.asked_by == row.created_by.get_username() if row.created_by else False
     assert review.job.status == Job.Status.DONE
     assert review.outcome
 
