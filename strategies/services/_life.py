@@ -18,8 +18,10 @@ from strategies.models import Activation, Strategy, StrategyVersion
 State = StrategyVersion.State
 
 
+@transaction.atomic
 def mark_simulated(*, version_id: int) -> bool:
-    """A candidate has evidence now; False if it was no candidate (it may have had some)."""
+    """A candidate, or one that was retired, has evidence now; False if it was something else."""
+    _moved(version_id, State.RETIRED, State.CANDIDATE)
     return _moved(version_id, State.CANDIDATE, State.SIMULATED)
 
 
