@@ -1,4 +1,4 @@
-"""Symbols that somebody's open page looks at: the feed follows them for as long as that lasts.
+"""Symbols that an open page looks at or a bot trades: the feed follows them while that lasts.
 
 A sorted set on the bus, scored by when each was last looked at. Without a bus nobody looks.
 """

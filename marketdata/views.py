@@ -59,12 +59,10 @@ def symbol_watch(request: Request, exchange: str, name: str) -> HttpResponse:
     off = "off" in request.POST
     (services.unwatch_symbol if off else services.watch_symbol)(symbol=found)
     words = f"{found.name} is no longer followed." if off else f"The feed follows {found.name}."
-    left = list(found.bots.filter(status="RUNNING", source="LIVE_FEED")) if off else []
-    if left:
-        words += f" {left[0].name} gets no prices of it any more and trades nothing."
-    level = "warning" if left else "success"
+    if off and (bot := found.bots.filter(status="RUNNING", source="LIVE_FEED").first()):
+        words = f"{found.name} left the watchlist; it is followed while {bot.name} trades it."
     undo = Undo(request.path, {} if off else {"off": "1"})
-    return done(request, words, to=reverse("trading:symbols"), level=level, undo=undo)
+    return done(request, words, to=reverse("trading:symbols"), undo=undo)
 
 
 @require_safe

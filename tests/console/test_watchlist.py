@@ -144,8 +144,7 @@ def test_unwatching_what_a_bot_trades_says_what_that_does(operator: Client, know
 
     notice = command(operator, "/markets/simulated/BTC-USDT/watch/", off="1")
 
-    assert "Rosa gets no prices of it any more and trades nothing. Undo" in text_of(notice)
-    assert "notice--warning" in body(notice)
+    assert "left the watchlist; it is followed while Rosa trades it. Undo" in text_of(notice)
 
 
 def test_bots_that_run_are_counted(viewer: Client, known: Symbol) -> None:

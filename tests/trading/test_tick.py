@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings
 
 from config import clock
+from marketdata.queries import followed_symbols
+from marketdata.services import unwatch_symbol
 from tests.trading.factories import (
     BAR_MS,
     NOW,
@@ -209,3 +211,17 @@ def test_workers_that_are_behind_still_sweep_and_reconcile(
 
     assert set(sent.values()) == {30}
     assert len(sent) == 2
+
+
+@pytest.mark.usefixtures("clean_bus")
+def test_what_a_running_bot_trades_is_followed_though_nobody_watches_it() -> None:
+    bot = make_bot()
+    Bot.objects.filter(pk=bot.pk).update(status=Bot.Status.RUNNING)
+    symbol = bot.symbols.get()
+    unwatch_symbol(symbol=symbol)
+
+    services.watch(now=NOW.replace(second=10))
+
+    assert symbol in followed_symbols(symbol.exchange, NOW.replace(second=40))
+    Bot.objects.filter(pk=bot.pk).update(status=Bot.Status.STOPPED)
+    assert symbol not in followed_symbols(symbol.exchange, NOW + timedelta(minutes=2))

@@ -29,6 +29,7 @@ from trading.queries._readiness import (
     readiness,
     start_reasons,
     system_state,
+    traded_ids,
 )
 from trading.queries._reconciliation import (
     RATE_WANTED,
@@ -123,6 +124,7 @@ __all__ = [
     "simulations",
     "start_reasons",
     "system_state",
+    "traded_ids",
     "trades",
     "trial_count",
     "trials_found",

@@ -75,6 +75,12 @@ def feed_status(now: datetime, *, also: Collection[int] = ()) -> list[FeedAge]:
     return [_feed_age(symbol, quotes.get(symbol.pk), now_ms) for symbol in symbols]
 
 
+def traded_ids() -> set[int]:
+    """Symbols of bots that run on the feed, whoever took them off the watchlist."""
+    running = Bot.objects.running().filter(source=Bot.Source.LIVE_FEED)
+    return set(running.values_list("symbols", flat=True))
+
+
 def start_reasons(bot: Bot, now: datetime) -> list[str]:
     """Why a bot can't start yet; [] when it can or the gate is off."""
     if not settings.ENV.trading_require_data_ready:

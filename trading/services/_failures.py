@@ -18,7 +18,7 @@ from marketdata import queries as marketdata_queries
 from marketdata import services as marketdata_services
 from marketdata.models import Circuit, FeedInterruption
 from trading import queries, watching
-from trading.models import Bot, Watchpoint
+from trading.models import Watchpoint
 from trading.services._audit import record
 from trading.services._tick import is_silent
 from trading.watching import News, Standing
@@ -112,7 +112,7 @@ def _interrupted(row: FeedInterruption) -> str:
 
 def _prices(now: datetime, wrong: Collection[str]) -> Iterator[_Look]:
     """Each exchange as a whole, then symbols that running bots trade where only they are late."""
-    traded = _traded()
+    traded = queries.traded_ids()
     ages = queries.feed_status(now, also=traded)  # also what somebody unwatched under a bot
     for exchange in sorted({age.symbol.exchange for age in ages}):
         mine = [age for age in ages if age.symbol.exchange == exchange]
@@ -138,11 +138,6 @@ def _stale(subject: str, wrong: bool | None, ages: list[float | None]) -> _Look:
         lasts=timedelta(seconds=settings.ENV.notify_stale_s),
         reason=f"No new price: {newest}.",
     )
-
-
-def _traded() -> set[int]:
-    bots = Bot.objects.running().filter(source=Bot.Source.LIVE_FEED)
-    return set(bots.values_list("symbols", flat=True))
 
 
 def _tell(look: _Look, row: Watchpoint | None, now: datetime) -> str:

@@ -10,7 +10,9 @@ from django.db.models import F, Q
 
 from config import clock
 from marketdata import queries as marketdata_queries
+from marketdata.viewing import note_viewed
 from strategies import services as strategy_services
+from trading import queries
 from trading.models import Bot, Heartbeat, Job, Order, Position, SearchChunk, SystemState
 from trading.order_state import WORKING
 from trading.services import _jobs
@@ -24,6 +26,7 @@ from trading.services.reconciliation._reconcile import due_accounts
 HEAD_EVERY_MIN = 5
 HEAD_WITHIN_S = 5  # a beat that misses a second or two still exports the head
 SILENT_AFTER_S = 5.0
+LOOKED_AT_EVERY_S = 5
 CLAIMED_FOR = timedelta(seconds=10)  # a lost message is repeated after this
 CHUNKS = 8  # told of in one second
 SIMULATIONS = 8
@@ -73,11 +76,13 @@ def tick_without_database(*, now: datetime) -> list[str]:
 
 
 def watch(*, now: datetime) -> Hints:
-    """The feed's second: its own heartbeat, and beat's work when beat shows no life.
+    """The feed's second: its own heartbeat, what bots need, beat's work while beat is silent.
 
     Beat stays silent for an hour after a clock that jumped back an hour; this does not.
     """
     beat_heart(process="feed", now=now)
+    if not now.second % LOOKED_AT_EVERY_S:
+        note_viewed(queries.traded_ids(), now)
     if not is_silent(process="beat", now=now):
         return Hints(bots=[], jobs=[], sweep=False)
     return tick(process="feed", now=now)
