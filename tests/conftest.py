@@ -28,6 +28,7 @@ STORELESS |= {"strategies", "trading"}
 ONE_STORE = (
     "brokers/",
     "console/",
+    "marketdata/test_feed_streams.py",
     "scenarios/test_chaos_judge.py",
     "scenarios/test_live_drift.py",
     "trading/test_account_feed.py",
