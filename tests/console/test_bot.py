@@ -46,7 +46,7 @@ def test_each_part_reads_itself_again_alone(viewer: Client, bot: Bot, part: str)
 def test_decisions_are_listed_newest_first_with_reasons(viewer: Client, bot: Bot) -> None:
     text = text_of(fragment(viewer, f"/bots/{bot.pk}/?tab=decisions", "bot-tab"))
 
-    assert "2024-01-01 00:30 BTC/USDT Hold In position, no exit signal" in text
+    assert "2024-01-01 00:30 BTC/USDT v1 Hold In position, no exit signal" in text
     assert "Enter Entry signal" in text
 
 

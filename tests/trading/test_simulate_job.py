@@ -60,7 +60,11 @@ def test_every_step_is_audited() -> None:
     finished()
 
     actions = list(AuditEvent.objects.order_by("seq").values_list("action", flat=True))
-    assert actions[-2:] == ["simulation.started", "simulation.finished"]
+    assert actions[-3:] == [
+        "simulation.started",
+        "simulation.finished",
+        "strategy_version.simulated",
+    ]
 
 
 def test_a_second_worker_stores_nothing_twice() -> None:
