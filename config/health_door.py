@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -121,7 +121,7 @@ class HealthDoor:
         prefixed = {f"/api{version}/health": self._health for version in ("", "/v1")}
         self._answers = answers | prefixed
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         answer = self._answers.get(scope["path"])
         if answer is None or scope["method"] not in {"GET", "HEAD"}:
             await self.application(scope, receive, send)

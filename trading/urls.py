@@ -101,9 +101,7 @@ urlpatterns = [
     path("jobs/backfill/<path:symbol>/", jobs.backfill_start, name="backfill-start"),
     path("data-quality/", quality.data_quality, name="data-quality"),
     path("data-quality/gaps/<int:gap_id>/fill/", quality.gap_fill, name="gap-fill"),
-    path(
-        "dead-letters/<int:letter_id>/discard/", quality.letter_discard, name="letter-discard"
-    ),
+    path("dead-letters/<int:letter_id>/discard/", quality.letter_discard, name="letter-discard"),
     path("dead-letters/<int:letter_id>/retry/", jobs.letter_retry, name="letter-retry"),
     path("simulations/", simulations.simulations, name="simulations"),
     path("simulations/new/", simulations.simulation_new, name="simulation-new"),

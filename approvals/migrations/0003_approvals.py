@@ -6,136 +6,357 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0002_advisor'),
-        ('strategies', '0003_activations'),
-        ('trading', '0009_versions_that_decide'),
+        ("approvals", "0002_advisor"),
+        ("strategies", "0003_activations"),
+        ("trading", "0009_versions_that_decide"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ClockMove',
+            name="ClockMove",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(null=True)),
-                ('by_ms', models.FloatField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(null=True)),
+                ("by_ms", models.FloatField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('ACTIVATION', 'Activation of a version'), ('GO_LIVE', 'Real money for a bot')], max_length=10)),
-                ('about', models.CharField(max_length=60)),
-                ('state', models.CharField(choices=[('PENDING', 'Waits for people'), ('APPROVED', 'Approved'), ('USED', 'Used'), ('REJECTED', 'Rejected'), ('EXPIRED', 'Expired'), ('WITHDRAWN', 'Withdrawn'), ('SUPERSEDED', 'Superseded')], db_index=True, default='PENDING', max_length=10)),
-                ('subject', models.JSONField()),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('override_reason', models.CharField(blank=True, max_length=300)),
-                ('requested_at', models.DateTimeField()),
-                ('approvers', models.PositiveSmallIntegerField(default=1)),
-                ('step_up', models.BooleanField(default=False)),
-                ('on_expiry', models.CharField(choices=[('STOP', 'Emergency stop'), ('NOTHING', 'Nothing')], max_length=7)),
-                ('expires_at', models.DateTimeField()),
-                ('due_at', models.DateTimeField(db_index=True)),
-                ('reminded', models.PositiveSmallIntegerField(default=0)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('ended_reason', models.CharField(blank=True, max_length=300)),
-                ('ended_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('grant', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approval', to='trading.livegrant')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('simulation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trading.simulation')),
-                ('suggestion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='approvals.suggestion')),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ACTIVATION", "Activation of a version"),
+                            ("GO_LIVE", "Real money for a bot"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("about", models.CharField(max_length=60)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Waits for people"),
+                            ("APPROVED", "Approved"),
+                            ("USED", "Used"),
+                            ("REJECTED", "Rejected"),
+                            ("EXPIRED", "Expired"),
+                            ("WITHDRAWN", "Withdrawn"),
+                            ("SUPERSEDED", "Superseded"),
+                        ],
+                        db_index=True,
+                        default="PENDING",
+                        max_length=10,
+                    ),
+                ),
+                ("subject", models.JSONField()),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("override_reason", models.CharField(blank=True, max_length=300)),
+                ("requested_at", models.DateTimeField()),
+                ("approvers", models.PositiveSmallIntegerField(default=1)),
+                ("step_up", models.BooleanField(default=False)),
+                (
+                    "on_expiry",
+                    models.CharField(
+                        choices=[("STOP", "Emergency stop"), ("NOTHING", "Nothing")], max_length=7
+                    ),
+                ),
+                ("expires_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField(db_index=True)),
+                ("reminded", models.PositiveSmallIntegerField(default=0)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("ended_reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "ended_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "grant",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="approval",
+                        to="trading.livegrant",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "simulation",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="trading.simulation",
+                    ),
+                ),
+                (
+                    "suggestion",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="approvals",
+                        to="approvals.suggestion",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.strategyversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='ApprovalPolicy',
+            name="ApprovalPolicy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('ACTIVATION', 'Activation of a version'), ('GO_LIVE', 'Real money for a bot')], max_length=10, unique=True)),
-                ('deadline_s', models.PositiveIntegerField()),
-                ('approvers', models.PositiveSmallIntegerField(default=1)),
-                ('step_up', models.BooleanField(default=False)),
-                ('on_expiry', models.CharField(choices=[('STOP', 'Emergency stop'), ('NOTHING', 'Nothing')], default='NOTHING', max_length=7)),
-                ('allow_red', models.BooleanField(default=False)),
-                ('changed_at', models.DateTimeField(null=True)),
-                ('changed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ACTIVATION", "Activation of a version"),
+                            ("GO_LIVE", "Real money for a bot"),
+                        ],
+                        max_length=10,
+                        unique=True,
+                    ),
+                ),
+                ("deadline_s", models.PositiveIntegerField()),
+                ("approvers", models.PositiveSmallIntegerField(default=1)),
+                ("step_up", models.BooleanField(default=False)),
+                (
+                    "on_expiry",
+                    models.CharField(
+                        choices=[("STOP", "Emergency stop"), ("NOTHING", "Nothing")],
+                        default="NOTHING",
+                        max_length=7,
+                    ),
+                ),
+                ("allow_red", models.BooleanField(default=False)),
+                ("changed_at", models.DateTimeField(null=True)),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'approval policies',
-                'ordering': ['kind'],
-                'permissions': [('approve', 'Decide on requests of others, activate, roll back')],
+                "verbose_name_plural": "approval policies",
+                "ordering": ["kind"],
+                "permissions": [("approve", "Decide on requests of others, activate, roll back")],
             },
         ),
         migrations.CreateModel(
-            name='Waiver',
+            name="Waiver",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=300)),
-                ('granted_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('granted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('revoked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=300)),
+                ("granted_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "granted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='ApprovalDecision',
+            name="ApprovalDecision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('APPROVE', 'Approved'), ('REJECT', 'Rejected'), ('COMMENT', 'Comment')], max_length=7)),
-                ('digest', models.CharField(max_length=64)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('via', models.CharField(blank=True, max_length=80)),
-                ('at', models.DateTimeField()),
-                ('approval', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='approvals.approval')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('proposer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('waiver', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='approvals.waiver')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("APPROVE", "Approved"),
+                            ("REJECT", "Rejected"),
+                            ("COMMENT", "Comment"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("via", models.CharField(blank=True, max_length=80)),
+                ("at", models.DateTimeField()),
+                (
+                    "approval",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="approvals.approval",
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "proposer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "waiver",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="approvals.waiver",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['APPROVED', 'PENDING'])), fields=('kind', 'about'), name='one_open_approval_per_subject'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["APPROVED", "PENDING"])),
+                fields=("kind", "about"),
+                name="one_open_approval_per_subject",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('approvers__gte', 1), ('approvers__lte', 2)), name='approval_one_or_two_approvers'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("approvers__gte", 1), ("approvers__lte", 2)),
+                name="approval_one_or_two_approvers",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'ACTIVATION'), _negated=True), models.Q(('simulation__isnull', False), ('version__isnull', False)), _connector='OR'), name='activation_has_evidence'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "ACTIVATION"), _negated=True),
+                    models.Q(("simulation__isnull", False), ("version__isnull", False)),
+                    _connector="OR",
+                ),
+                name="activation_has_evidence",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'GO_LIVE'), _negated=True), ('grant__isnull', False), _connector='OR'), name='going_live_has_grant'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "GO_LIVE"), _negated=True),
+                    ("grant__isnull", False),
+                    _connector="OR",
+                ),
+                name="going_live_has_grant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvalpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('approvers__gte', 1), ('approvers__lte', 2)), name='policy_one_or_two_approvers'),
+            model_name="approvalpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("approvers__gte", 1), ("approvers__lte", 2)),
+                name="policy_one_or_two_approvers",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvalpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('deadline_s__gte', 60)), name='policy_deadline_a_minute'),
+            model_name="approvalpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("deadline_s__gte", 60)), name="policy_deadline_a_minute"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvaldecision',
-            constraint=models.UniqueConstraint(condition=models.Q(('verdict__in', ('APPROVE', 'REJECT'))), fields=('approval', 'by'), name='one_decision_per_person'),
+            model_name="approvaldecision",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("verdict__in", ("APPROVE", "REJECT"))),
+                fields=("approval", "by"),
+                name="one_decision_per_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvaldecision',
-            constraint=models.CheckConstraint(condition=models.Q(('proposer', None), models.Q(('by', models.F('proposer')), _negated=True), ('waiver__isnull', False), ('verdict', 'COMMENT'), _connector='OR'), name='nobody_decides_their_own'),
+            model_name="approvaldecision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("proposer", None),
+                    models.Q(("by", models.F("proposer")), _negated=True),
+                    ("waiver__isnull", False),
+                    ("verdict", "COMMENT"),
+                    _connector="OR",
+                ),
+                name="nobody_decides_their_own",
+            ),
         ),
     ]

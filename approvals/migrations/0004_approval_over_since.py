@@ -4,20 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0003_approvals'),
+        ("approvals", "0003_approvals"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='approval',
-            name='over_since',
+            model_name="approval",
+            name="over_since",
             field=models.DateTimeField(null=True),
         ),
         migrations.AlterField(
-            model_name='notification',
-            name='topic',
-            field=models.CharField(choices=[('system', 'System and processes'), ('money', 'Real money: accounts, grants'), ('risk', 'Risk: drifts, protection, incidents'), ('orders', 'Orders'), ('bots', 'Bots'), ('findings', 'Findings of agents'), ('research', 'Simulations and searches'), ('approvals', 'Approvals: requests, deadlines, versions'), ('security', 'People, tokens, channels')], max_length=12),
+            model_name="notification",
+            name="topic",
+            field=models.CharField(
+                choices=[
+                    ("system", "System and processes"),
+                    ("money", "Real money: accounts, grants"),
+                    ("risk", "Risk: drifts, protection, incidents"),
+                    ("orders", "Orders"),
+                    ("bots", "Bots"),
+                    ("findings", "Findings of agents"),
+                    ("research", "Simulations and searches"),
+                    ("approvals", "Approvals: requests, deadlines, versions"),
+                    ("security", "People, tokens, channels"),
+                ],
+                max_length=12,
+            ),
         ),
     ]

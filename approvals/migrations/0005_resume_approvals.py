@@ -5,29 +5,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0004_approval_over_since'),
+        ("approvals", "0004_approval_over_since"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='approvalpolicy',
-            name='policy_one_or_two_approvers',
+            model_name="approvalpolicy",
+            name="policy_one_or_two_approvers",
         ),
         migrations.AlterField(
-            model_name='approval',
-            name='kind',
-            field=models.CharField(choices=[('ACTIVATION', 'Activation of a version'), ('GO_LIVE', 'Real money for a bot'), ('RESUME', 'Leaving an emergency stop')], max_length=10),
+            model_name="approval",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("ACTIVATION", "Activation of a version"),
+                    ("GO_LIVE", "Real money for a bot"),
+                    ("RESUME", "Leaving an emergency stop"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='approvalpolicy',
-            name='kind',
-            field=models.CharField(choices=[('ACTIVATION', 'Activation of a version'), ('GO_LIVE', 'Real money for a bot'), ('RESUME', 'Leaving an emergency stop')], max_length=10, unique=True),
+            model_name="approvalpolicy",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("ACTIVATION", "Activation of a version"),
+                    ("GO_LIVE", "Real money for a bot"),
+                    ("RESUME", "Leaving an emergency stop"),
+                ],
+                max_length=10,
+                unique=True,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvalpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('approvers__lte', 2), models.Q(('approvers__gte', 1), ('kind', 'RESUME'), _connector='OR')), name='policy_one_or_two_approvers'),
+            model_name="approvalpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approvers__lte", 2),
+                    models.Q(("approvers__gte", 1), ("kind", "RESUME"), _connector="OR"),
+                ),
+                name="policy_one_or_two_approvers",
+            ),
         ),
     ]

@@ -45,7 +45,7 @@ QUERY: dict[str, dict[str, str]] = {
     **{f"/api/v1/{path}": BTC for path in ("signals", "signals_tf", "debug/state")},
     "/api/v1/debug/features": BTC,
 }
-FOUND = ("simulation_id", "search_id", "account_id", "grant_id", "incident_id")
+FOUND: tuple[str, ...] = ("simulation_id", "search_id", "account_id", "grant_id", "incident_id")
 FOUND += ("call_id", "review_id", "suggestion_id", "approval_id")
 NOT_JSON = {
     "/api/v1/sse",

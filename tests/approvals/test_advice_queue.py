@@ -9,6 +9,7 @@ from django.conf import settings
 
 from config import processes
 from strategies import agents
+from strategies import tasks as strategy_tasks
 from strategies.tasks import ANALYST, ANALYST_S
 from tests.approvals.test_gate import VECTORS
 from tests.architecture.sources import ROOT
@@ -34,7 +35,7 @@ def test_the_agent_that_asks_a_model_is_not_run_with_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent: list[Any] = []
-    for task in (tasks.run_agent, tasks.run_analyst):
+    for task in (strategy_tasks.run_agent, strategy_tasks.run_analyst):
         name = task.name.rsplit(".", 1)[1]
         monkeypatch.setattr(
             task, "apply_async", lambda name=name, **given: sent.append((name, given.get("kwargs")))

@@ -129,7 +129,10 @@ def test_where_prints_are_not_numbered_an_overlap_is_needed() -> None:
     desk.work()
 
     row = the_row()
-    assert (row.outcome, row.prints_missed) == ("FILLED", 5)  # those since a second before the break
+    assert (row.outcome, row.prints_missed) == (
+        "FILLED",
+        5,
+    )  # those since a second before the break
     assert desk.exchange.asked_recent == 1
 
 

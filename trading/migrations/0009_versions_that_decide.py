@@ -5,21 +5,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('strategies', '0003_activations'),
-        ('trading', '0008_watchpoint'),
+        ("strategies", "0003_activations"),
+        ("trading", "0008_watchpoint"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='bot',
-            name='follows_active',
+            model_name="bot",
+            name="follows_active",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='decisionrecord',
-            name='version',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.strategyversion'),
+            model_name="decisionrecord",
+            name="version",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="strategies.strategyversion",
+            ),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('trading', '0009_versions_that_decide'),
+        ("trading", "0009_versions_that_decide"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='systemstate',
-            name='resume_needs',
+            model_name="systemstate",
+            name="resume_needs",
             field=models.PositiveSmallIntegerField(default=0),
         ),
     ]
