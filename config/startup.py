@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -126,12 +127,17 @@ def _workers() -> list[supervise.Process]:
     leaving = processes.worker(
         concurrency=processes.NOTIFICATION_CONCURRENCY, queues=processes.NOTIFICATION_QUEUES
     )
+    # Asked to end while their bus is gone as well, workers wait for it: leases make up for a kill.
+    gone = signal.SIGKILL
     return [
         supervise.Process(
-            "worker", processes.worker(concurrency=env.worker_concurrency), grace_s=30
+            "worker",
+            processes.worker(concurrency=env.worker_concurrency),
+            grace_s=30,
+            orphaned=gone,
         ),
-        supervise.Process("simulations", long, grace_s=30),
-        supervise.Process("notifications", leaving, grace_s=20),
+        supervise.Process("simulations", long, grace_s=30, orphaned=gone),
+        supervise.Process("notifications", leaving, grace_s=20, orphaned=gone),
     ]
 
 

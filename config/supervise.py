@@ -29,13 +29,17 @@ GONE = (ProcessLookupError, PermissionError)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One command of a plan. `ready` is unix:PATH or http:HOST:PORT:PATH, or empty."""
+    """One command of a plan. `ready` is unix:PATH or http:HOST:PORT:PATH, or empty.
+
+    `orphaned` is the signal that it gets when the supervisor is gone.
+    """
 
     name: str
     argv: list[str]
     ready: str = ""
     grace_s: float = 10.0
     fds: list[int] = field(default_factory=list)
+    orphaned: int = signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Supervisor:
                 env={**os.environ, **self.plan.env, "PYTHONUNBUFFERED": "1"},
                 pass_fds=process.fds,
                 start_new_session=True,
-                preexec_fn=_dies_with(os.getpid()),
+                preexec_fn=_dies_with(os.getpid(), process.orphaned),
             )
         except OSError as error:
             os.close(reading)
@@ -247,13 +251,13 @@ def _kill_session(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _dies_with(parent: int) -> Callable[[], None]:
+def _dies_with(parent: int, number: int) -> Callable[[], None]:
     if sys.platform != "linux":
         return lambda: None
     prctl = ctypes.CDLL(None).prctl  # loaded before the fork: the child may not
 
     def in_child() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:  # it died in between; don't compare with 1, it may be 1
             os._exit(1)
 
