@@ -176,4 +176,4 @@ def test_no_door_but_the_one_of_approvals_approves_a_grant() -> None:
         if calls.search(path.read_text())
     }
 
-    assert callers == {"approvals/services/_going_live.py", "trading/services/_grants.py"}
+    assert callers == {"approvals/services/_going_live.py", "trading/services/live/_grants.py"}

@@ -43,8 +43,9 @@ from trading.models import (
     accounts,
 )
 from trading.order_state import LIVE
-from trading.services import _brokers, _orders, _resolve
+from trading.services import _orders, _resolve
 from trading.services._orders import open_order
+from trading.services.accounts import _brokers
 
 EMPTIED = (Fill, Trade, Position, OrderTransition, Order, OrderIntent, HaltRequest)
 PLACING = st.sampled_from([Placing.FINE, Placing.FINE, Placing.LATE, Placing.LATE, *Placing])

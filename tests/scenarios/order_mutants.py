@@ -22,8 +22,8 @@ from trading.models import Fill, Order
 from trading.order_state import WORKING
 from trading.order_state import OrderStatus as S
 from trading.services import _fills, _orders, _resolve
-from trading.services._brokers import broker_for
 from trading.services._gate import claim_denial
+from trading.services.accounts._brokers import broker_for
 
 Patch = pytest.MonkeyPatch
 

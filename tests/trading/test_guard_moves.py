@@ -16,9 +16,9 @@ from trading import services
 from trading.errors import GuardStands
 from trading.models import Incident, Order
 from trading.order_state import OrderStatus as S
-from trading.services._live_orders import Wanted
 from trading.services._orders import open_order
 from trading.services._protection import make_way
+from trading.services.live._orders import Wanted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -26,8 +26,8 @@ from tests.trading.factories import make_account, make_user
 from tests.trading.live_desk import make_live_desk, set_env
 from trading import services
 from trading.models import ExchangeAccount, LiveGrant
-from trading.services import _accounts
-from trading.services._brokers import broker_of
+from trading.services.accounts import _accounts
+from trading.services.accounts._brokers import broker_of
 
 KEY, SECRET = "exchange-key-0123456789", "exchange-secret-0123456789"
 PASSWORD = "secret"

@@ -7,7 +7,7 @@ import pytest
 from tests.trading.factories import make_account
 from trading import services
 from trading.models import ExchangeAccount
-from trading.services import _brokers
+from trading.services.accounts import _brokers
 
 pytestmark = pytest.mark.django_db
 

@@ -22,9 +22,9 @@ from trading.brokers import Outcome, Placement, Presence, Reference
 from trading.costs import Filters
 from trading.errors import AccountUnreachable
 from trading.models import ExchangeAccount
-from trading.services._account_checks import check_account, watch_clocks
-from trading.services._brokers import broker_of
-from trading.services._live_watch import live_watch_due
+from trading.services.accounts._brokers import broker_of
+from trading.services.accounts._checks import check_account, watch_clocks
+from trading.services.live._watch import live_watch_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,19 +1,5 @@
 """Every write of trading, as verbs."""
 
-from trading.services._account_checks import check_account, watch_clocks
-from trading.services._accounts import (
-    add_account,
-    credentials_of,
-    get_account,
-    keyring,
-    remove_account,
-    replace_key,
-    reseal_accounts,
-    rotate_seals,
-    set_account_enabled,
-    set_account_limits,
-    update_account,
-)
 from trading.services._agents import change_agent, run_agents
 from trading.services._audit import (
     AuditVerdict,
@@ -31,7 +17,6 @@ from trading.services._bots import (
     stop_bot,
     update_bot,
 )
-from trading.services._brokers import warm_brokers
 from trading.services._confirm import (
     check_confirmed,
     confirm_person,
@@ -42,24 +27,8 @@ from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import discard_dead_letter, fill_gap, retry_dead_letter
 from trading.services._failures import tell_failures, tell_failures_for_beat
 from trading.services._fills import FillReport, apply_fills
-from trading.services._grants import (
-    approve_grant,
-    ask_grant,
-    bring_to_paper,
-    end_grants,
-    get_grant,
-    revoke_grant,
-)
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill, update_job
-from trading.services._live_gate import Caps, check_live_mode, checklist, name_gate
-from trading.services._live_orders import (
-    LivePreview,
-    Wanted,
-    place_live_order,
-    preview_live_order,
-)
-from trading.services._live_watch import doubt_clocks, watch_live
 from trading.services._orders import cancel_all_orders, cancel_order, submit_order
 from trading.services._people import (
     create_token,
@@ -74,13 +43,6 @@ from trading.services._people import (
 from trading.services._resolve import poll_accounts, sweep_orders
 from trading.services._restored import stop_restored
 from trading.services._snapshots import thin_snapshots
-from trading.services._streams import (
-    Followed,
-    followed_accounts,
-    hurry_account,
-    put_stream_states,
-    stream_came_up,
-)
 from trading.services._system import (
     StopProof,
     beat_heart,
@@ -111,6 +73,44 @@ from trading.services._versions import (
     roll_back_version,
     unapprove_version,
 )
+from trading.services.accounts._accounts import (
+    add_account,
+    credentials_of,
+    get_account,
+    keyring,
+    remove_account,
+    replace_key,
+    reseal_accounts,
+    rotate_seals,
+    set_account_enabled,
+    set_account_limits,
+    update_account,
+)
+from trading.services.accounts._brokers import warm_brokers
+from trading.services.accounts._checks import check_account, watch_clocks
+from trading.services.accounts._streams import (
+    Followed,
+    followed_accounts,
+    hurry_account,
+    put_stream_states,
+    stream_came_up,
+)
+from trading.services.live._gate import Caps, check_live_mode, checklist, name_gate
+from trading.services.live._grants import (
+    approve_grant,
+    ask_grant,
+    bring_to_paper,
+    end_grants,
+    get_grant,
+    revoke_grant,
+)
+from trading.services.live._orders import (
+    LivePreview,
+    Wanted,
+    place_live_order,
+    preview_live_order,
+)
+from trading.services.live._watch import doubt_clocks, watch_live
 from trading.services.reconciliation._incident_orders import cancel_incident_order
 from trading.services.reconciliation._incidents import acknowledge_incident
 from trading.services.reconciliation._reachability import reconcile_soon

@@ -19,7 +19,6 @@ from trading.models.orders import OrderType, Side
 from trading.order_state import OrderStatus
 from trading.protection import Ended, Step, Stop
 from trading.services._books import Books, Lane
-from trading.services._brokers import broker_for
 from trading.services._execution import audit_intent
 from trading.services._orders import cancel_one, open_order, submit_order
 from trading.services._resolve import (
@@ -29,6 +28,7 @@ from trading.services._resolve import (
     settle_report,
     told_fills,
 )
+from trading.services.accounts._brokers import broker_for
 
 S = OrderStatus
 NEWEST = 20  # protective orders of one position that are looked back at

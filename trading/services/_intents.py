@@ -21,11 +21,11 @@ from trading.reasons import Reason
 from trading.risk import Denial
 from trading.services._books import Books, Lane
 from trading.services._bots import get_bot
-from trading.services._brokers import BrokerFor, broker_for
 from trading.services._execution import audit_intent, manual_key
 from trading.services._orders import open_order, submit_order
 from trading.services._sizing import account_of
 from trading.services._tape import exact
+from trading.services.accounts._brokers import BrokerFor, broker_for
 
 QuoteFor = Callable[[int], Quote | None]
 

@@ -27,8 +27,8 @@ from trading.models import Bot, Order, OrderIntent, OrderTransition
 from trading.order_state import OrderStatus
 from trading.risk import Denial
 from trading.services._audit import record
-from trading.services._brokers import BrokerFor, broker_for
 from trading.services._gate import claim_denial, grant_denial
+from trading.services.accounts._brokers import BrokerFor, broker_for
 
 log = structlog.get_logger(__name__)
 

@@ -17,10 +17,10 @@ from trading.models import Bot, Heartbeat, Job, Order, Position, SearchChunk, Sy
 from trading.order_state import WORKING
 from trading.services import _jobs
 from trading.services._audit import export_head
-from trading.services._live_watch import live_watch_due
 from trading.services._protection import watch_protection
 from trading.services._resolve import orders_left
 from trading.services._system import beat_heart, finish_emergency_stop
+from trading.services.live._watch import live_watch_due
 from trading.services.reconciliation._reconcile import due_accounts
 
 HEAD_EVERY_MIN = 5

@@ -13,8 +13,8 @@ from trading.errors import IncidentNotOpen, IncidentWithoutOrder
 from trading.models import Incident, Reconciliation
 from trading.reconciliation import is_ours
 from trading.services._audit import record
-from trading.services._brokers import BrokerOf, broker_of
 from trading.services._orders import reference
+from trading.services.accounts._brokers import BrokerOf, broker_of
 
 WORKS_THERE = frozenset({Incident.Kind.ORPHAN, Incident.Kind.ORDER_STATE})
 

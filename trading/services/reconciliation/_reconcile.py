@@ -38,7 +38,7 @@ from trading.reconciliation import (
     expected_balances,
 )
 from trading.services._audit import record
-from trading.services._brokers import BrokerOf, broker_of
+from trading.services.accounts._brokers import BrokerOf, broker_of
 from trading.services.reconciliation._fills import move_cursors
 from trading.services.reconciliation._incidents import note_differences
 from trading.services.reconciliation._look import Seen, foreign_of, look_at

@@ -13,7 +13,7 @@ from trading.brokers import AccountBroker, Broker, PaperBroker
 from trading.models import ExchangeAccount, Order
 from trading.queries._rates import base_url_of, meter_of
 from trading.sealing import SealBroken
-from trading.services._accounts import credentials_of
+from trading.services.accounts._accounts import credentials_of
 
 if TYPE_CHECKING:
     from trading.brokers.live import LiveBroker

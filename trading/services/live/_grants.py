@@ -29,11 +29,11 @@ from trading.errors import (
 from trading.models import Bot, ExchangeAccount, LiveGrant, Order, Position
 from trading.order_state import LIVE
 from trading.queries import Gate
-from trading.services._accounts import get_account
 from trading.services._audit import record
 from trading.services._bots import get_bot
 from trading.services._confirm import check_confirmed
-from trading.services._live_gate import Caps, check_live_mode, check_open, checklist, name_gate
+from trading.services.accounts._accounts import get_account
+from trading.services.live._gate import Caps, check_live_mode, check_open, checklist, name_gate
 
 ASKED_FOR = timedelta(hours=24)  # nobody approves what was asked for longer ago
 MOST = Decimal(10**12)

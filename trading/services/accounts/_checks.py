@@ -16,9 +16,9 @@ from trading.errors import AccountKeyBroken, AccountUnreachable
 from trading.models import ExchangeAccount
 from trading.models.accounts import CLOCK_OFF_MS
 from trading.sealing import SealBroken
-from trading.services._accounts import get_account
 from trading.services._audit import record
-from trading.services._brokers import broker_of
+from trading.services.accounts._accounts import get_account
+from trading.services.accounts._brokers import broker_of
 
 if TYPE_CHECKING:
     from trading.brokers.live import LiveBroker

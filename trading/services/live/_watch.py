@@ -9,9 +9,9 @@ import structlog
 
 from config import clock
 from trading.models import ExchangeAccount
-from trading.services._account_checks import BrokerOf, watch_clocks
-from trading.services._brokers import broker_of
-from trading.services._grants import end_grants, ended_grants
+from trading.services.accounts._brokers import broker_of
+from trading.services.accounts._checks import BrokerOf, watch_clocks
+from trading.services.live._grants import end_grants, ended_grants
 
 log = structlog.get_logger(__name__)
 

@@ -20,16 +20,16 @@ from trading.models.orders import OrderType, Side
 from trading.order_state import OrderStatus
 from trading.queries import Gate
 from trading.risk import Denial
-from trading.services._accounts import get_account
 from trading.services._bots import get_bot
-from trading.services._brokers import BrokerFor, broker_for
 from trading.services._confirm import check_confirmed
 from trading.services._execution import manual_key
 from trading.services._gate import claim_denial, grant_denial, standing_grant
 from trading.services._intents import QuoteFor, check_intent, create_intent, place_order
-from trading.services._live_gate import Caps, check_live_mode, check_open, checklist
 from trading.services._orders import client_order_id, placement_of
 from trading.services._protection import make_way
+from trading.services.accounts._accounts import get_account
+from trading.services.accounts._brokers import BrokerFor, broker_for
+from trading.services.live._gate import Caps, check_live_mode, check_open, checklist
 
 
 @dataclass(frozen=True, slots=True)

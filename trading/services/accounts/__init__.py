@@ -1,0 +1,1 @@
+"""Accounts at exchanges: their keys, what those may do, and the door through which orders leave."""
