@@ -12,16 +12,20 @@ from strategies.version_state import NEXT
 TABLE = "strategies_strategyversion"
 _WORDS = "a version keeps its parameters and moves only along its states"
 _REFUSE = f"BEGIN SELECT RAISE(ABORT, '{_WORDS}'); END"
-_CONTENT = ("strategy_id", "number", "params_hash", "code_hash", "created_at")
+_KEPT = ("strategy_id", "number", "created_at")
+_CONTENT = ("params_hash", "code_hash")  # and params: what a draft may change until it is proposed
 
 _STEPS = ", ".join(f"'{old}>{new}'" for old, news in NEXT.items() for new in sorted(news))
 _STEP_IS_WRONG = f"OLD.state <> NEW.state AND (OLD.state || '>' || NEW.state) NOT IN ({_STEPS})"
-_OTHER = " OR ".join(f"OLD.{name} <> NEW.{name}" for name in _CONTENT)
+_OTHER = " OR ".join(f"OLD.{name} <> NEW.{name}" for name in _KEPT)
+_OTHER_CONTENT = " OR ".join(f"OLD.{name} <> NEW.{name}" for name in _CONTENT)
+_NO_DRAFT = "(OLD.state <> 'DRAFT' OR NEW.state <> 'DRAFT')"
 
 _SQLITE = {
     "version_content_stays": (
         f"CREATE TRIGGER version_content_stays BEFORE UPDATE ON {TABLE}"
-        f" WHEN OLD.params <> NEW.params OR {_OTHER} {_REFUSE}"
+        f" WHEN {_OTHER} OR {_NO_DRAFT} AND (OLD.params <> NEW.params OR {_OTHER_CONTENT})"
+        f" {_REFUSE}"
     ),
     "version_steps": (
         f"CREATE TRIGGER version_steps BEFORE UPDATE ON {TABLE} WHEN {_STEP_IS_WRONG} {_REFUSE}"
@@ -29,7 +33,8 @@ _SQLITE = {
 }
 _POSTGRES_FUNCTION = f"""CREATE OR REPLACE FUNCTION version_keeps_its_word() RETURNS trigger AS $$
     BEGIN
-        IF OLD.params::text <> NEW.params::text OR {_OTHER} OR ({_STEP_IS_WRONG}) THEN
+        IF {_OTHER} OR ({_STEP_IS_WRONG})
+            OR {_NO_DRAFT} AND (OLD.params::text <> NEW.params::text OR {_OTHER_CONTENT}) THEN
             RAISE EXCEPTION '{_WORDS}' USING ERRCODE = 'check_violation';
         END IF;
         RETURN NEW;

@@ -105,3 +105,28 @@ def test_the_database_keeps_what_a_version_is(edit: dict[str, object]) -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic():
         StrategyVersion.objects.filter(pk=version.pk).update(**edit)
+
+
+@pytest.mark.parametrize(
+    ("edit", "kept"),
+    [
+        ({"params": {}}, False),
+        ({"params_hash": "0" * 64}, False),
+        ({"code_hash": "0" * 64}, False),
+        ({"number": 9}, True),
+        ({"params": {}, "state": "CANDIDATE"}, True),  # a step changes nothing else
+        ({"params": {}, "state": "RETIRED"}, True),
+    ],
+)
+def test_the_database_lets_only_a_draft_have_other_parameters(
+    edit: dict[str, object], kept: bool
+) -> None:
+    version = make_version(NAME, fast=7)
+    forge_version(version, state="DRAFT")
+    rows = StrategyVersion.objects.filter(pk=version.pk)
+
+    if kept:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            rows.update(**edit)
+    else:
+        assert rows.update(**edit) == 1
