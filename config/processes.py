@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 WORKER_QUEUES = ("orders", "cycles", "default")
-# Apart: neither a long simulation nor a slow model ever delays an order. The two share workers,
-# because advice waits for simulations anyhow, and one more process costs 150 MB.
-SIMULATION_QUEUES = ("simulations", "advice")
+# Apart: neither a long simulation nor a slow model ever delays an order, nor each other. Where no
+# model is asked the two share a worker, because one more costs 150 MB.
+SIMULATION_QUEUES = ("simulations",)
+ADVICE_QUEUES = ("advice",)
 NOTIFICATION_QUEUES = ("notifications",)  # apart: a channel that hangs delays nothing else
 NOTIFICATION_CONCURRENCY = 2  # one that hangs leaves the other to the rest of the channels
 HEALTH_PATH = "/health/live"

@@ -121,12 +121,14 @@ def _plan(listener: socket.socket, began: float) -> supervise.Plan:
 def _workers() -> list[supervise.Process]:
     """One for what trades, and one each for what may take long."""
     env = settings.ENV
+    shared = () if env.llm_enabled else processes.ADVICE_QUEUES
     long = processes.worker(
-        concurrency=env.simulation_concurrency, queues=processes.SIMULATION_QUEUES
+        concurrency=env.simulation_concurrency, queues=(*processes.SIMULATION_QUEUES, *shared)
     )
     leaving = processes.worker(
         concurrency=processes.NOTIFICATION_CONCURRENCY, queues=processes.NOTIFICATION_QUEUES
     )
+    advice = processes.worker(concurrency=1, queues=processes.ADVICE_QUEUES)
     # Asked to end while their bus is gone as well, workers wait for it: leases make up for a kill.
     gone = signal.SIGKILL
     return [
@@ -138,6 +140,7 @@ def _workers() -> list[supervise.Process]:
         ),
         supervise.Process("simulations", long, grace_s=30, orphaned=gone),
         supervise.Process("notifications", leaving, grace_s=20, orphaned=gone),
+        *([] if shared else [supervise.Process("advice", advice, grace_s=30, orphaned=gone)]),
     ]
 
 

@@ -20,7 +20,7 @@ LONGEST_S = 900
 WATCH_S = 50  # before the next one comes, though several exchanges don't answer
 RECONCILE_S = 45  # less than its lease lasts
 CHUNK_S = 100  # less than its claim of a chunk lasts
-SIMULATIONS = {"simulations", "advice"}
+UNHURRIED = {"simulations", "advice"}
 LOW_PRIORITY = 10
 # What looks after money is still wanted when workers are behind: a repeat finds nothing to do.
 BACKLOG_S = 30
@@ -157,9 +157,10 @@ def _bind_correlation_id(task: Any = None, **_: Any) -> None:
 def _get_ready(**_: Any) -> None:
     """Beside the first task, not before it: the pool gives up on a child that is not up in 4 s."""
     queues = set(current_app.amqp.queues.consume_from)
-    if "simulations" in queues and queues <= SIMULATIONS:
+    if queues <= UNHURRIED:
         os.nice(LOW_PRIORITY)
-        threading.Thread(target=_warm_kernel, name="warm", daemon=True).start()
+        if "simulations" in queues:
+            threading.Thread(target=_warm_kernel, name="warm", daemon=True).start()
     elif "orders" in queues:
         threading.Thread(target=_warm_brokers, name="warm", daemon=True).start()
 

@@ -27,7 +27,7 @@ ASKING = (
 def test_who_asks_a_model_has_a_queue_apart_from_orders_and_cycles(task: str) -> None:
     queue = settings.CELERY_TASK_ROUTES[task]["queue"]
 
-    assert queue in processes.SIMULATION_QUEUES
+    assert queue in processes.ADVICE_QUEUES
     assert queue not in processes.WORKER_QUEUES
 
 

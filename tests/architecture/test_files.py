@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from config import processes
+from config import processes, startup
 from config.env import Env
 from tests.architecture.sources import ROOT
 
@@ -70,6 +70,7 @@ def _in_a_container(argv: list[str]) -> list[str]:
         ("web", processes.web("--host", "0.0.0.0", "--port", "8000", "--workers", "2")),
         ("worker", processes.worker(concurrency=2)),
         ("simulations", processes.worker(concurrency=1, queues=processes.SIMULATION_QUEUES)),
+        ("advice", processes.worker(concurrency=1, queues=processes.ADVICE_QUEUES)),
         ("notifications", processes.worker(concurrency=2, queues=processes.NOTIFICATION_QUEUES)),
         ("beat", processes.beat()),
         ("feed", processes.feed()),
@@ -82,17 +83,41 @@ def test_containers_run_what_the_supervisor_runs(
 
 
 def test_the_containers_together_serve_every_queue(services: dict[str, Any]) -> None:
-    commands = [services[name]["command"] for name in ("worker", "simulations", "notifications")]
+    workers = ("worker", "simulations", "advice", "notifications")
+    commands = [services[name]["command"] for name in workers]
     queues = ",".join(command[command.index("--queues") + 1] for command in commands)
 
     assert queues.split(",") == [
         *processes.WORKER_QUEUES,
         *processes.SIMULATION_QUEUES,
+        *processes.ADVICE_QUEUES,
         *processes.NOTIFICATION_QUEUES,
     ]
 
 
+@pytest.mark.parametrize(("model", "apart"), [(False, set()), (True, {"advice"})])
+def test_the_supervisor_serves_every_queue_and_keeps_a_model_apart_from_simulations(
+    settings: Any, model: bool, apart: set[str]
+) -> None:
+    settings.ENV = settings.ENV.model_copy(update={"llm_enabled": model})
+
+    served = {
+        worker.name: set(worker.argv[worker.argv.index("--queues") + 1].split(","))
+        for worker in startup._workers()
+    }
+
+    assert set(served) == {"worker", "simulations", "notifications", *apart}
+    assert sum(map(len, served.values())) == len(set().union(*served.values()))
+    assert set().union(*served.values()) == {
+        *processes.WORKER_QUEUES,
+        *processes.SIMULATION_QUEUES,
+        *processes.ADVICE_QUEUES,
+        *processes.NOTIFICATION_QUEUES,
+    }
+    assert served.get("advice", served["simulations"]) >= {"advice"}
+
+
 def test_nothing_starts_before_the_stores_are_prepared(services: dict[str, Any]) -> None:
-    for name in ("web", "worker", "simulations", "notifications", "beat", "feed"):
+    for name in ("web", "worker", "simulations", "advice", "notifications", "beat", "feed"):
         condition = services[name]["depends_on"]["prepare"]["condition"]
         assert condition == "service_completed_successfully"
