@@ -26,6 +26,7 @@ POINTS = 1_500  # of a curve, its extremes kept
 BUCKETS = 41
 ROLLING_DAYS = 60
 MOST_ROWS = 20_000  # of trades and fills; more is only counted
+DUST = 1e-9  # of equity: what rounding leaves of a position that was sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,21 @@ def _side(run: Run, runs: Runs) -> dict[str, Any]:
         "trades": _trades(run),
         "fills": _fills(run),
         "counts": asdict(run.counts),
+        "exposure": _exposure(run.exposure),
     }
+
+
+def _exposure(shares: Floats) -> dict[str, float]:
+    """Of the fractions of equity in positions at all closes; {} without closes."""
+    if not len(shares):
+        return {}
+    told = {
+        "mean": shares.mean(),
+        "p95": np.percentile(shares, 95),
+        "most": shares.max(),
+        "in_market": (shares > DUST).mean(),
+    }
+    return {name: round(float(value), 10) for name, value in told.items()}
 
 
 def _aligned(held: Run, run: Run) -> Floats | None:

@@ -30,6 +30,7 @@ from trading.services._fills import FillReport, apply_fills
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill, update_job
 from trading.services._orders import cancel_all_orders, cancel_order, submit_order
+from trading.services._outlook import outlook_of
 from trading.services._people import (
     create_token,
     create_user,
@@ -144,6 +145,7 @@ from trading.services.research._walks import walk_strategy
 __all__ = [
     "InSample",
     "measure_in_sample",
+    "outlook_of",
     "split_ms",
     "prune_confirmations",
     "tell_failures",

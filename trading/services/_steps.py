@@ -43,15 +43,15 @@ def decide_step(books: Books, step: Step, now: datetime, *, price_age_s: float) 
         return
     if step.warm and step.target <= 0:
         withdraw_overtaken(books=books, lane=step.lane, now=now, stop=False)
-    wanted = _wanted(books, step)
+    wanted = wanted_of(books, step)
     if wanted.side is None:
         books.decide(step.lane, decision_of(books, step, wanted, now))
         return
-    qty, denial = _sized(books, step, wanted, price_age_s, now)
+    qty, denial = sized_of(books, step, wanted, price_age_s, now)
     if wanted.side == "SELL" and not denial and step.lane.guards:
         if not _made_way(books, step.lane, now):
             return  # decided in the next cycle, on the same candle
-        qty, denial = _sized(books, step, wanted, price_age_s, now)
+        qty, denial = sized_of(books, step, wanted, price_age_s, now)
     if denial:
         books.decide(step.lane, decision_of(books, step, wanted, now, denial=denial))
         return
@@ -84,9 +84,10 @@ def _mark_signal(books: Books, decision: DecisionRecord, now: datetime) -> None:
         log.warning("signal.not_marked", error=str(error))
 
 
-def _sized(
+def sized_of(
     books: Books, step: Step, wanted: Wanted, price_age_s: float, now: datetime
 ) -> tuple[Decimal, Denial | None]:
+    """(quantity on the lot size, denial or None) of what is wanted; reads only."""
     account = account_of(books, step.lane, price_age_s=price_age_s, at_ms=step.close_ms)
     if wanted.side == "SELL":
         return size_sell(books, step.lane, account, value=wanted.value)
@@ -100,7 +101,8 @@ def _made_way(books: Books, lane: Lane, now: datetime) -> bool:
     return stand_down(books=books, lane=lane, now=now)
 
 
-def _wanted(books: Books, step: Step) -> Wanted:
+def wanted_of(books: Books, step: Step) -> Wanted:
+    """What the bot wants at this close; reads only."""
     if not step.warm:
         return Wanted(None, Reason.WARMUP)
     lane = step.lane

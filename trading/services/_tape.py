@@ -65,6 +65,13 @@ def live(books: Books, lane: Lane, *, now_ms: int) -> Tape:
     return _tape(books, lane, bars, warmup)
 
 
+def newest(books: Books, lane: Lane) -> Step | None:
+    """The newest stored candle, decided or not; None without any."""
+    warmup = books.strategy.warmup(books.params)
+    bars = store.load_bars(lane.symbol.pk, books.bot.timeframe, limit=warmup + LIVE_TAIL)
+    return _tape(books, lane, bars, warmup).step(len(bars) - 1) if len(bars) else None
+
+
 def replay(books: Books, until_ms: int) -> list[tuple[int, list[Step]]]:
     """The next chunk of closes of all lanes, in time order, lanes in rank order; [] at the end.
 
