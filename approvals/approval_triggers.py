@@ -1,15 +1,13 @@
 """The database's own refusal to change what was asked or said, as SQL per vendor.
 
 An approval keeps what it is bound to, moves only along its states, and is approved only with
-enough decisions of different people. Laid after every migrate, because Django rebuilds SQLite
-tables and drops their triggers.
+enough decisions of different people.
 """
 
 from __future__ import annotations
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-
 from approvals.approval_state import NEXT
+from config.triggers import Function, TableTriggers, refuse
 
 TABLE, DECISIONS = "approvals_approval", "approvals_approvaldecision"
 _WORDS = "an approval keeps its subject and moves only along its states"
@@ -34,72 +32,64 @@ _FORGED = (
 )
 
 
-def _refuse(words: str) -> str:
-    return f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
-
-
 def _changed(same: str) -> str:
     return " OR ".join(f"NOT (OLD.{name} {same} NEW.{name})" for name in _BOUND)
 
 
-_SQLITE = {
-    (TABLE, "approval_keeps"): (
-        f"BEFORE UPDATE ON {TABLE} WHEN OLD.subject <> NEW.subject OR {_changed('IS')}"
-        f" OR ({_STEP}) OR ({_PEOPLE}) {_refuse(_WORDS)}"
-    ),
-    (TABLE, "approval_stays"): f"BEFORE DELETE ON {TABLE} {_refuse(_WORDS)}",
-    (DECISIONS, "decision_keeps"): f"BEFORE UPDATE ON {DECISIONS} {_refuse(_SAID)}",
-    (DECISIONS, "decision_stays"): f"BEFORE DELETE ON {DECISIONS} {_refuse(_SAID)}",
-    (DECISIONS, "decision_fits"): f"BEFORE INSERT ON {DECISIONS} WHEN {_FORGED} {_refuse(_SAID)}",
-}
 _RAISE = "RAISE EXCEPTION '{}' USING ERRCODE = 'check_violation';"
-_FUNCTIONS = (
-    f"""CREATE OR REPLACE FUNCTION approval_keeps() RETURNS trigger AS $$
+_KEEPS = Function(
+    "approval_keeps",
+    f"""
     BEGIN
         IF OLD.subject::text <> NEW.subject::text OR {_changed("IS NOT DISTINCT FROM")}
             OR ({_STEP}) OR ({_PEOPLE})
         THEN {_RAISE.format(_WORDS)} END IF;
         RETURN NEW;
-    END $$ LANGUAGE plpgsql""",
-    f"""CREATE OR REPLACE FUNCTION approval_stays() RETURNS trigger AS $$
-    BEGIN {_RAISE.format(_SAID)} END $$ LANGUAGE plpgsql""",
-    f"""CREATE OR REPLACE FUNCTION decision_fits() RETURNS trigger AS $$
+    END """,
+)
+_STAYS = Function("approval_stays", f"\n    BEGIN {_RAISE.format(_SAID)} END ")
+_FITS = Function(
+    "decision_fits",
+    f"""
     BEGIN
         IF {_FORGED} THEN {_RAISE.format(_SAID)} END IF;
         RETURN NEW;
-    END $$ LANGUAGE plpgsql""",
+    END """,
 )
 _ROW = "FOR EACH ROW EXECUTE FUNCTION"
 _ALL = "FOR EACH STATEMENT EXECUTE FUNCTION"
-_POSTGRES = {
-    (TABLE, "approval_keeps"): f"BEFORE UPDATE ON {TABLE} {_ROW} approval_keeps()",
-    (TABLE, "approval_stays"): f"BEFORE DELETE ON {TABLE} {_ROW} approval_stays()",
-    (TABLE, "approval_whole"): f"BEFORE TRUNCATE ON {TABLE} {_ALL} approval_stays()",
-    (DECISIONS, "decision_keeps"): (
-        f"BEFORE UPDATE OR DELETE ON {DECISIONS} {_ROW} approval_stays()"
-    ),
-    (DECISIONS, "decision_fits"): f"BEFORE INSERT ON {DECISIONS} {_ROW} decision_fits()",
-    (DECISIONS, "decision_whole"): f"BEFORE TRUNCATE ON {DECISIONS} {_ALL} approval_stays()",
-}
 
-
-def lay(connection: BaseDatabaseWrapper) -> None:
-    """Lay all of them anew."""
-    lift(connection)
-    with connection.cursor() as cursor:
-        for function in () if connection.vendor == "sqlite" else _FUNCTIONS:
-            cursor.execute(function)
-        for (_, name), statement in _wanted(connection).items():
-            cursor.execute(f"CREATE TRIGGER {name} {statement}")
-
-
-def lift(connection: BaseDatabaseWrapper) -> None:
-    """Take them away."""
-    with connection.cursor() as cursor:
-        for table, name in _wanted(connection):
-            on = "" if connection.vendor == "sqlite" else f" ON {table}"
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
-
-
-def _wanted(connection: BaseDatabaseWrapper) -> dict[tuple[str, str], str]:
-    return _SQLITE if connection.vendor == "sqlite" else _POSTGRES
+OF_APPROVALS = TableTriggers(
+    table=TABLE,
+    others=(DECISIONS,),
+    promise=_WORDS,
+    sqlite={
+        "approval_keeps": (
+            f"BEFORE UPDATE ON {TABLE} WHEN OLD.subject <> NEW.subject OR {_changed('IS')}"
+            f" OR ({_STEP}) OR ({_PEOPLE}) {refuse(_WORDS)}"
+        ),
+        "approval_stays": f"BEFORE DELETE ON {TABLE} {refuse(_WORDS)}",
+    },
+    functions=(_KEEPS, _STAYS),
+    postgresql={
+        "approval_keeps": f"BEFORE UPDATE ON {TABLE} {_ROW} approval_keeps()",
+        "approval_stays": f"BEFORE DELETE ON {TABLE} {_ROW} approval_stays()",
+        "approval_whole": f"BEFORE TRUNCATE ON {TABLE} {_ALL} approval_stays()",
+    },
+)
+OF_DECISIONS = TableTriggers(
+    table=DECISIONS,
+    others=(TABLE,),
+    promise=_SAID,
+    sqlite={
+        "decision_keeps": f"BEFORE UPDATE ON {DECISIONS} {refuse(_SAID)}",
+        "decision_stays": f"BEFORE DELETE ON {DECISIONS} {refuse(_SAID)}",
+        "decision_fits": f"BEFORE INSERT ON {DECISIONS} WHEN {_FORGED} {refuse(_SAID)}",
+    },
+    functions=(_STAYS, _FITS),
+    postgresql={
+        "decision_keeps": f"BEFORE DELETE OR UPDATE ON {DECISIONS} {_ROW} approval_stays()",
+        "decision_fits": f"BEFORE INSERT ON {DECISIONS} {_ROW} decision_fits()",
+        "decision_whole": f"BEFORE TRUNCATE ON {DECISIONS} {_ALL} approval_stays()",
+    },
+)

@@ -1,4 +1,7 @@
-"""Settings that must not go together, as system checks: `manage.py check` and every start."""
+"""Settings that must not go together, as system checks: `manage.py check` and every start.
+
+And what the database itself must hold, where it is asked: `manage.py check --database default`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
 
+from config import triggers
 from config.env import Env
 from config.state import bus_socket
 
@@ -69,4 +74,20 @@ def bus_path_is_short_enough(
             hint="Set TMPDIR to a shorter directory.",
             id="config.E005",
         )
+    ]
+
+
+@register(Tags.database)
+def triggers_are_as_stated(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Every refusal of the database itself stands as the code states it, whatever was restored."""
+    return [
+        Error(
+            f"The database does not hold that {kept.promise}: {', '.join(sorted(missing))}"
+            f" on {kept.table} gone, switched off or rewritten.",
+            hint="Run `manage.py migrate`; it lays the triggers again.",
+            id="config.E006",
+        )
+        for alias in databases or []
+        for kept in triggers.laid_on(connections[alias])
+        if (missing := kept.missing(connections[alias]))
     ]

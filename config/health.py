@@ -99,7 +99,7 @@ def ready_view(request: HttpRequest) -> HttpResponse:
     checks = {
         "database": db,
         "migrations": db and _migrations_applied(),
-        "audit_triggers": db and not audit_triggers.missing(connection),
+        "audit_triggers": db and not audit_triggers.TRIGGERS.missing(connection),
     }
     ready = all(checks.values())
     checks["bus"] = _bus_answers()

@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-from approvals import approval_triggers, call_triggers
-from config import bus
-from trading import audit_triggers, trial_triggers
+from config import bus, triggers
 
 # Elsewhere a test may depend on the stores without asking for a database.
 STORELESS = {"approvals", "architecture", "console", "docs", "exchange_emulator", "marketdata"}
@@ -82,32 +79,15 @@ def flush_past_the_triggers() -> Iterator[None]:
     real = BaseDatabaseOperations.execute_sql_flush
 
     def flush(self: BaseDatabaseOperations, sql_list: Any) -> None:
-        guarded = (audit_triggers, trial_triggers, call_triggers)
-        for triggers in guarded:
-            _drop_triggers(self.connection, triggers.TABLE)
-        approval_triggers.lift(self.connection)
+        for kept in triggers.stated():
+            kept.lift(self.connection)
         real(self, sql_list)
-        approval_triggers.lay(self.connection)
-        for triggers in guarded:
-            triggers.lay(self.connection)
+        for kept in triggers.stated():
+            kept.lay(self.connection)
 
     patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
     yield
     patch.undo()
-
-
-def _drop_triggers(connection: BaseDatabaseWrapper, table: str) -> None:
-    sqlite = connection.vendor == "sqlite"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s"
-            if sqlite
-            else "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s)"
-            " AND NOT tgisinternal",
-            [table],
-        )
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"DROP TRIGGER {name}" + ("" if sqlite else f" ON {table}"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from approvals import approval_triggers, services
 from approvals.errors import (
@@ -28,6 +28,7 @@ from marketdata.models import Candle
 from strategies.errors import NothingToRollBack
 from strategies.models import StrategyVersion
 from tests.approvals.asking import Table, make_approver, make_table
+from tests.forging import without
 from tests.strategies.factories import forge_version
 from tests.trading.factories import make_user
 from trading.errors import StepUpRequired
@@ -61,9 +62,8 @@ def _by_the_other_digest(table: Table, row: Approval) -> Any:
 
 
 def _of_a_forged_row(table: Table, row: Approval) -> Any:
-    approval_triggers.lift(connection)
-    Approval.objects.filter(pk=row.pk).update(subject={**row.subject, "params": {"fast": 2}})
-    approval_triggers.lay(connection)
+    with without(approval_triggers.OF_APPROVALS):
+        Approval.objects.filter(pk=row.pk).update(subject={**row.subject, "params": {"fast": 2}})
     return table.approve(row)
 
 

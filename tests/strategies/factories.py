@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from django.db import connection
 
 from marketdata.bars import Bars, Floats
 from strategies import services, version_triggers
 from strategies.models import StrategyVersion
 from strategies.protocol import Params, Strategy
+from tests.forging import without
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -28,9 +28,8 @@ def make_version(
 
 def forge_version(version: StrategyVersion, **fields: Any) -> None:
     """Write what the database would refuse, as somebody with its password could."""
-    version_triggers.lift(connection)
-    StrategyVersion.objects.filter(pk=version.pk).update(**fields)
-    version_triggers.lay(connection)
+    with without(version_triggers.TRIGGERS):
+        StrategyVersion.objects.filter(pk=version.pk).update(**fields)
     version.refresh_from_db()
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 
+from tests.forging import without
 from tests.trading.factories import NOW
 from trading import audit_triggers, services
-from trading.checks import audit_triggers_present
 from trading.models import AuditEvent
 
 INSERT = (
@@ -36,11 +35,9 @@ def execute(statement: str, params: dict[str, int | str] | None = None) -> None:
 
 def tamper(*statements: str) -> None:
     """Change the table as its owner could: without its triggers."""
-    for name in audit_triggers._wanted(connection):
-        execute(f"DROP TRIGGER {name}{audit_triggers._on(connection)}")
-    for statement in statements:
-        execute(statement)
-    audit_triggers.lay(connection)
+    with without(audit_triggers.TRIGGERS):
+        for statement in statements:
+            execute(statement)
 
 
 def problems() -> list[str]:
@@ -105,36 +102,6 @@ def test_a_replica_session_does_not_get_past_the_triggers() -> None:
         execute("SET LOCAL session_replication_role = replica")
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             execute("DELETE FROM trading_auditevent")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_triggers_are_laid_again_after_a_rebuild_of_the_table() -> None:
-    events()
-    field = AuditEvent._meta.get_field("reason")
-    with connection.schema_editor() as editor:
-        if connection.vendor == "sqlite":
-            editor._remake_table(AuditEvent, alter_fields=[(field, field)])  # type: ignore[attr-defined]
-        else:
-            for name in audit_triggers._wanted(connection):
-                editor.execute(f"DROP TRIGGER {name} ON trading_auditevent")
-    assert audit_triggers.missing(connection) == set(audit_triggers._wanted(connection))
-    assert [error.id for error in audit_triggers_present(["default"])] == ["trading.E001"]
-
-    call_command("migrate", verbosity=0)
-
-    assert audit_triggers.missing(connection) == set()
-    assert audit_triggers_present(["default"]) == []
-    with pytest.raises(DatabaseError):
-        execute("DELETE FROM trading_auditevent")
-
-
-@pytest.mark.django_db
-def test_one_missing_trigger_fails_the_check() -> None:
-    name = sorted(audit_triggers._wanted(connection))[0]
-    execute(f"DROP TRIGGER {name}{audit_triggers._on(connection)}")
-
-    assert [name in str(error) for error in audit_triggers_present(["default"])] == [True]
-    audit_triggers.lay(connection)
 
 
 # Verification finds
