@@ -34,6 +34,7 @@ from config.query_params import optional_choice
 from strategies import queries as strategy_queries
 from strategies.errors import VersionStateWrong
 from strategies.models import StrategyVersion
+from strategies.serializers import VersionSerializer
 from trading import queries as trading_queries
 from trading.authentication import via_of
 
@@ -244,6 +245,19 @@ class VersionRollbackView(APIView):
             **given,
         )
         return Response(ActivationSerializer(done).data)
+
+
+class VersionRetireView(APIView):
+    permission_classes = (access.MayPropose,)
+
+    @extend_schema(request=WhySerializer, responses=VersionSerializer)
+    def post(self, request: Request, strategy: str, number: int) -> Response:
+        """Put a version aside that isn't active; an open request about it is withdrawn."""
+        given = _given(WhySerializer, request)
+        row = services.retire(
+            version_id=_version(strategy, number).pk, by=person(request), now=clock.now(), **given
+        )
+        return Response(VersionSerializer(row).data)
 
 
 def _approve(request: Request, approval_id: int) -> Response:

@@ -50,6 +50,7 @@ aliases = [
     path("ai/approvals", api.ApprovalsView.as_view(), name="ai-approvals"),
     path("ai/approvals/expire-check", api.ExpireCheckView.as_view(), name="ai-expire-check"),
     path("ai/approvals/<int:approval_id>", api.ApprovalView.as_view(), name="ai-approval"),
+    path(f"{_VERSION}/retire", api.VersionRetireView.as_view(), name="version-retire"),
     path(
         "ai/approvals/<int:approval_id>/approve",
         api.ApprovalApproveView.as_view(),

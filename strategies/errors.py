@@ -31,6 +31,18 @@ class VersionStateWrong(Conflict):
     code = "STRATEGY_VERSION_STATE_WRONG"
 
 
+class VersionExists(Conflict):
+    """Another version has these parameters; `fields["version"]` is its number."""
+
+    code = "STRATEGY_VERSION_EXISTS"
+
+
+class DraftChanged(Conflict):
+    """Somebody else changed the draft since it was read."""
+
+    code = "STRATEGY_DRAFT_CHANGED"
+
+
 class NothingToRollBack(Conflict):
     """No version was replaced, or it was brought back already: a rollback is one step."""
 

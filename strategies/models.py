@@ -13,6 +13,7 @@ class Strategy(models.Model):
     name = models.CharField(max_length=40, unique=True)
     title = models.CharField(max_length=80)
     description = models.TextField(blank=True)
+    last_number = models.PositiveIntegerField(default=0)  # of its versions, deleted drafts included
     created_at = models.DateTimeField()
 
     class Meta:
@@ -25,7 +26,7 @@ class Strategy(models.Model):
 
 
 class StrategyVersion(models.Model):
-    """Immutable parameters of a strategy. A change is a new row with the next number."""
+    """Parameters of a strategy: a draft's may change, all others stay as they are."""
 
     class State(models.TextChoices):
         DRAFT = "DRAFT"
@@ -61,6 +62,11 @@ class StrategyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.strategy_id} v{self.number}"
+
+    @property
+    def label(self) -> str:
+        """As people call it; reads the strategy."""
+        return f"{self.strategy.name} v{self.number}"
 
 
 class Activation(models.Model):

@@ -24,7 +24,7 @@ class ParamChangeSerializer(ApiSerializer):
 
 
 class VersionSerializer(ApiModelSerializer[StrategyVersion]):
-    """Immutable parameters, their state, and the diff against the number before."""
+    """Parameters, their state, and the diff against the number before."""
 
     strategy = serializers.CharField(source="strategy.name")
     params = serializers.DictField()
@@ -101,7 +101,16 @@ class StrategySerializer(ApiModelSerializer[Strategy]):
 
 
 class VersionCreateSerializer(StrictSerializer):
-    """Parameters of a candidate; those left out take their defaults."""
+    """Parameters of a candidate or a draft; those left out take their defaults."""
 
     params = serializers.DictField()
     note = serializers.CharField(max_length=200, allow_blank=True, default="")
+    draft = serializers.BooleanField(default=False)
+
+
+class DraftChangeSerializer(StrictSerializer):
+    """Other parameters; those left out keep their values. `params_hash` is of what was read."""
+
+    params = serializers.DictField(default=dict)
+    note = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    params_hash = serializers.CharField(max_length=64, required=False, source="seen")

@@ -108,6 +108,16 @@ urlpatterns = [
         name="strategy-versions",
     ),
     path(
+        "strategies/<str:strategy>/versions/<int:number>",
+        strategies.StrategyVersionView.as_view(),
+        name="strategy-version",
+    ),
+    path(
+        "strategies/<str:strategy>/versions/<int:number>/propose",
+        strategies.VersionProposeView.as_view(),
+        name="version-propose",
+    ),
+    path(
         "strategies/<str:strategy>/simulate",
         simulations.SimulateView.as_view(),
         name="strategy-simulate",

@@ -25,6 +25,7 @@ from approvals.services._requests import request_activation, withdraw
 from approvals.services._resuming import request_resume
 from approvals.services._reviews import advance_reviews, start_review
 from approvals.services._shadows import measure_shadows
+from approvals.services._retiring import retire
 from approvals.services._subjects import reasons_against
 from approvals.services._suggestions import follow_decision, put_before_people
 from approvals.services._uses import activate, roll_back
@@ -49,6 +50,7 @@ __all__ = [
     "roll_back",
     "watch_approvals",
     "withdraw",
+    "retire",
     # Reviews and suggestions
     "advance_reviews",
     "follow_decision",

@@ -8,6 +8,7 @@ from strategies.services._agents import (
     run_agents_without_database,
     sync_agents,
 )
+from strategies.services._drafts import change_draft, delete_draft, propose_version
 from strategies.services._findings import store_waiting_findings
 from strategies.services._life import (
     activate_version,
@@ -24,8 +25,11 @@ __all__ = [
     # versions
     "activate_version",
     "approve_version",
+    "change_draft",
     "create_version",
+    "delete_draft",
     "mark_simulated",
+    "propose_version",
     "retire_version",
     "roll_back_version",
     "sync_strategies",

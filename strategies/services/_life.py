@@ -42,7 +42,10 @@ def retire_version(*, version_id: int) -> StrategyVersion:
             if _moved(version_id, old, State.RETIRED):
                 return _get(version_id)
         found = _get(version_id)
-        raise VersionStateWrong(f"{_said(found)} is {found.state}: it can't be retired.")
+        why = (
+            "what replaces it retires it" if found.state == State.ACTIVE else "it can't be retired"
+        )
+        raise VersionStateWrong(f"{found.label} is {found.state}: {why}.")
 
 
 @transaction.atomic
@@ -77,7 +80,7 @@ def _put_in_place(
     current = strategy.versions.select_for_update().filter(state=State.ACTIVE).first()
     # First the old one: there is one active version of a strategy at most.
     if current is not None and not _moved(current.pk, State.ACTIVE, State.RETIRED):
-        raise VersionStateWrong(f"{_said(current)} was changed meanwhile.")
+        raise VersionStateWrong(f"{current.label} was changed meanwhile.")
     _step(version.pk, old, State.ACTIVE)
     return Activation.objects.create(
         strategy=strategy, version=version, replaced=current, rollback=rollback, by=by, at=now
@@ -88,7 +91,7 @@ def _step(version_id: int, old: str, new: str) -> StrategyVersion:
     moved = _moved(version_id, old, new)
     version = _get(version_id)
     if not moved:
-        raise VersionStateWrong(f"{_said(version)} is {version.state}, not {old}.")
+        raise VersionStateWrong(f"{version.label} is {version.state}, not {old}.")
     return version
 
 
@@ -101,7 +104,3 @@ def _get(version_id: int) -> StrategyVersion:
     if found is None:
         raise VersionUnknown(f"There is no version {version_id}.")
     return found
-
-
-def _said(version: StrategyVersion) -> str:
-    return f"{version.strategy.name} v{version.number}"

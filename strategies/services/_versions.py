@@ -1,4 +1,4 @@
-"""Strategies and their versions. A version is never changed: other parameters are another row.
+"""Strategies and their versions. Other parameters are another row; only a draft's may change.
 
 The audit event of a version is written by the caller above, in the same transaction.
 """
@@ -37,21 +37,41 @@ def create_version(
     by: User | None,
     now: datetime,
     note: str = "",
+    draft: bool = False,
 ) -> StrategyVersion:
-    """A candidate with these parameters and defaults; the same content gives the row there is.
+    """A candidate, or a draft, with these parameters and defaults; the same content gives the row
+    there is, in whatever state.
 
     Refuses StrategyUnknown, ParamsInvalid.
     """
     strategy = registry.get(strategy_name)
+    check_note(note)
+    checked = strategy.validated(params)
+    state = StrategyVersion.State.DRAFT if draft else StrategyVersion.State.CANDIDATE
+    row = locked_strategy(strategy_name)
+    return _version(row, strategy, checked, by=by, now=now, note=note, state=state)
+
+
+def check_note(note: str) -> None:
+    """Refuses ParamsInvalid."""
     if len(note) > NOTE_LENGTH:
         too_long = f"at most {NOTE_LENGTH} characters"
         raise ParamsInvalid(f"note: {too_long}", fields={"note": too_long})
-    checked = strategy.validated(params)
-    # The lock makes numbers gapless; SQLite has one writer anyhow.
-    row = Strategy.objects.select_for_update().filter(name=strategy_name).first()
+
+
+def locked_strategy(name: str) -> Strategy:
+    """Its row, held until the transaction ends: here meet those who make and change versions."""
+    row = Strategy.objects.select_for_update().filter(name=name).first()
     if row is None:
-        raise StrategyUnknown(f"{strategy_name} has no row yet; run the seed command")
-    return _version(row, strategy, checked, by=by, now=now, note=note)
+        raise StrategyUnknown(f"{name} has no row yet; run the seed command")
+    return row
+
+
+def content_of(strategy: protocol.Strategy[Any], params: protocol.Params) -> dict[str, Any]:
+    """What identifies a version, as columns."""
+    content = params.model_dump(mode="json")
+    hashes = {"params_hash": params_hash(content), "code_hash": code_hash(strategy)}
+    return {"params": content, **hashes}
 
 
 @transaction.atomic
@@ -79,20 +99,19 @@ def _version(
     note: str,
     state: str = StrategyVersion.State.CANDIDATE,
 ) -> StrategyVersion:
-    content = params.model_dump(mode="json")
-    hashes = {"params_hash": params_hash(content), "code_hash": code_hash(strategy)}
-    found = row.versions.filter(**hashes).first()
+    content = content_of(strategy, params)
+    found = row.versions.filter(
+        params_hash=content["params_hash"], code_hash=content["code_hash"]
+    ).first()
     if found is not None:
-        # What was retired may be proposed anew, from the start.
-        reopened = row.versions.filter(pk=found.pk, state=StrategyVersion.State.RETIRED)
-        if reopened.update(state=StrategyVersion.State.CANDIDATE):
-            found.refresh_from_db()
         return found
+    # The number of a draft that was deleted is not given again: the audit log knows it.
     last = row.versions.aggregate(last=Max("number"))["last"] or 0
+    row.last_number = max(row.last_number, last) + 1
+    row.save(update_fields=["last_number"])
     return row.versions.create(
-        number=last + 1,
-        params=content,
-        **hashes,
+        number=row.last_number,
+        **content,
         state=state,
         note=note,
         created_by=by,

@@ -42,6 +42,13 @@ API = {
     "strategies": READ,
     "strategies/<strategy>": READ,
     "strategies/<strategy>/versions": {"GET": VIEW, "POST": STRATEGY},
+    "strategies/<strategy>/versions/<number>": {
+        "GET": VIEW,
+        "PATCH": STRATEGY,
+        "DELETE": STRATEGY,
+    },
+    "strategies/<strategy>/versions/<number>/propose": {"POST": STRATEGY},
+    "strategies/<strategy>/versions/<number>/retire": {"POST": STRATEGY},
     "strategies/<strategy>/simulate": {"POST": STRATEGY},
     "strategies/<strategy>/review": {"POST": STRATEGY},
     "strategies/<strategy>/versions/<number>/request": {"POST": STRATEGY},

@@ -58,14 +58,6 @@ def test_what_was_proposed_anew_meanwhile_is_still_brought_back() -> None:
     assert state(first) == "ACTIVE"
 
 
-def test_the_same_parameters_proposed_again_begin_anew() -> None:
-    version = make_version(NAME, fast=7)
-    services.retire_version(version_id=version.pk)
-
-    assert make_version(NAME, fast=7) == version
-    assert state(version) == "CANDIDATE"
-
-
 def test_steps_from_another_state_are_refused() -> None:
     version = make_version(NAME, fast=7)
     with pytest.raises(VersionStateWrong):

@@ -37,6 +37,8 @@ from trading.queries import start_reasons
 from trading.services._audit import record
 from trading.services._gate import standing_grant
 from trading.services._knobs import checked_knobs
+from trading.services._limits import agreed_by, check_may_loosen, weigh_knobs
+from trading.services._versions import check_stays
 
 Status = Bot.Status
 OPEN_JOBS = (Job.Status.QUEUED, Job.Status.RUNNING)
@@ -79,7 +81,7 @@ def create_bot(
         name=name.strip(),
         timeframe=timeframe,
         paper_mode=paper_mode,
-        version=version,
+        version=check_stays(version),
         follows_active=_follows(version, follows_active) and replay is None,
         knobs=checked_knobs(knobs or {}).stored(),
         starting_cash=cash,
@@ -116,7 +118,7 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
     symbols = changes.get("symbols", list(bot.symbols.order_by("botsymbol__rank")))
     bot.name = str(changes.get("name", bot.name)).strip()
     bot.timeframe = changes.get("timeframe", bot.timeframe)
-    bot.version = changes.get("version", bot.version)
+    bot.version = check_stays(changes.get("version", bot.version))
     bot.follows_active = bool(changes.get("follows_active", bot.follows_active))
     if "knobs" in changes:
         bot.knobs = checked_knobs({**bot.knobs, **changes["knobs"]}).stored()

@@ -15,7 +15,7 @@ from strategies import queries as strategy_queries
 from strategies.errors import VersionUnknown
 from strategies.models import StrategyVersion
 from trading.models import Job, Search, Simulation
-from trading.services._versions import create_version
+from trading.services._versions import create_version, proposed
 from trading.services.research._searches import Aim, start_search
 from trading.services.research._simulations import Plan, start_simulation
 
@@ -34,7 +34,8 @@ def simulate_strategy(
     """Start what is `asked` for: `version` or `params` (a candidate is made of them), else the
     active version; `baseline` a number, None for none, not given for the active version, or
     parameters that become a version; `symbols` by name; `timeframe`, `from_ms`, `to_ms` and what
-    else a Plan has. It waits for the job `after`, say a download of the candles.
+    else a Plan has. It waits for the job `after`, say a download of the candles. A draft is
+    proposed thereby.
     """
     name = strategy_queries.strategy_called(strategy).name
     plan = Plan(
@@ -63,8 +64,9 @@ def search_strategy(
         **{key: asked[key] for key in _PLANNED if key in asked and key != "fill_at"},
     )
     given = {key: asked[key] for key in _AIMED if asked.get(key) is not None}
-    baseline = _version(name, {"version": asked.get("version")}, by, now)
-    return start_search(baseline=baseline, plan=plan, aim=Aim(**given), by=by, now=now)
+    with transaction.atomic():
+        baseline = _version(name, {"version": asked.get("version")}, by, now)
+        return start_search(baseline=baseline, plan=plan, aim=Aim(**given), by=by, now=now)
 
 
 def _symbols(names: Iterable[str]) -> list[Symbol]:
@@ -77,7 +79,7 @@ def _version(
     name: str, asked: Mapping[str, Any], by: User | None, now: datetime
 ) -> StrategyVersion:
     if asked.get("version") is not None:
-        return strategy_queries.version_numbered(name, asked["version"])
+        return proposed(strategy_queries.version_numbered(name, asked["version"]), by=by, now=now)
     if asked.get("params") is not None:
         return create_version(
             strategy_name=name, params=asked["params"], note="Simulated", by=by, now=now
@@ -96,4 +98,6 @@ def _baseline(
     given = asked["baseline"]
     if isinstance(given, Mapping):
         return create_version(strategy_name=name, params=given, note="Baseline", by=by, now=now)
-    return None if given is None else strategy_queries.version_numbered(name, given)
+    if given is None:
+        return None
+    return proposed(strategy_queries.version_numbered(name, given), by=by, now=now)

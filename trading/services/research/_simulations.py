@@ -36,6 +36,7 @@ from trading.services.research._trials import count_trials, merged, trials_of
 from trading.simulation import FillAt
 from trading.simulation.certificate import differences, engine_hash
 
+State = StrategyVersion.State
 SIMULATION = "simulation.run"
 MOST_CANDLES = 5_000_000
 Progress = Callable[[int, str], None]
@@ -315,12 +316,19 @@ def _check(version: StrategyVersion, baseline: StrategyVersion | None, plan: Pla
         wrong["to"] = [f"The range must have between 1 and {MOST_CANDLES:,} candles."]
     if not 0.1 <= plan.oos_share <= 0.9:
         wrong["oos_share"] = ["Between 0.1 and 0.9."]
-    if baseline is not None and baseline.strategy_id != version.strategy_id:
-        wrong["baseline"] = ["The baseline must be a version of the same strategy."]
+    if words := _versions_wrong(version, baseline):
+        wrong["baseline"] = [words]
     if plan.starting_cash is not None and plan.starting_cash <= 0:
         wrong["starting_cash"] = ["More than 0."]
     if wrong:
         raise SimulationInvalid("This can't be simulated.", fields=wrong)
+
+
+def _versions_wrong(version: StrategyVersion, baseline: StrategyVersion | None) -> str:
+    if baseline is not None and baseline.strategy_id != version.strategy_id:
+        return "The baseline must be a version of the same strategy."
+    drafts = [one for one in (version, baseline) if one and one.state == State.DRAFT]
+    return f"v{drafts[0].number} is a draft and may still change: propose it." if drafts else ""
 
 
 @dataclass(frozen=True, slots=True)
