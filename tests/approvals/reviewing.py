@@ -16,6 +16,7 @@ from trading import services as trading_services
 from trading.models import Job
 
 STRATEGY = "trend_ema_fast"  # fast 5, slow 13, ATR 14, buffer 0.5, patience 200
+GOOD = (("fast", 5, 6), ("slow", 13, 16))  # what the gate lets through
 
 
 def start(*, by: User | None = None, strategy: str = STRATEGY, **changes: Any) -> Review:
@@ -72,3 +73,8 @@ def states(review: Review) -> list[str]:
     """Of its suggestions, oldest first."""
     rows = Suggestion.objects.filter(review=review).order_by("pk")
     return [f"{row.state} {row.refused_code}".strip() for row in rows]
+
+
+def only(review: Review) -> Suggestion:
+    """Its one suggestion."""
+    return Suggestion.objects.get(review=review)

@@ -11,6 +11,7 @@ import pytest
 
 from config import clock
 from tests.strategies.factories import make_version
+from tests.trading.cycles import CLOSE, cycle, live
 from tests.trading.factories import (
     BAR_MS,
     QUICK,
@@ -22,7 +23,6 @@ from tests.trading.factories import (
     quotes,
 )
 from tests.trading.factories import NOW as MIDNIGHT
-from tests.trading.test_run_bot_live import CLOSE, cycle, live
 from trading import services
 from trading.models import Bot, BotDrift, Fill, Position
 from trading.services._bots import halt_bots

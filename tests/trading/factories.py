@@ -19,17 +19,6 @@ from marketdata.timeframes import Timeframe
 from strategies.models import StrategyVersion
 from tests.strategies.factories import make_version
 from trading import services
-from trading.brokers import (
-    Ack,
-    Lookup,
-    OrderReport,
-    Outcome,
-    Patience,
-    Placement,
-    Presence,
-    Reference,
-    ReportedFill,
-)
 from trading.models import (
     Bot,
     ExchangeAccount,
@@ -48,7 +37,6 @@ from trading.services._orders import open_order
 MIDNIGHT_MS = 1_704_067_200_000  # 2024-01-01 00:00 UTC
 BAR_MS = 300_000
 NOW = clock.from_ms(MIDNIGHT_MS + 30 * 86_400_000)
-
 # Costs nothing, limits nothing: a test names what it is about.
 FREE_KNOBS: dict[str, Any] = {
     "max_exposure": 1,
@@ -64,7 +52,6 @@ FREE_KNOBS: dict[str, Any] = {
 # Signals that follow the price within a bar or two, after a short warm-up.
 QUICK = {"fast": 2, "slow": 3}
 QUICK_WARMUP = 47
-
 __all__ = ["make_version"]
 
 
@@ -350,63 +337,6 @@ def make_position(bot: Bot, qty: str, price: str, *, symbol: Symbol | None = Non
     """Bought before, at this price."""
     order = make_order(bot, status=OrderStatus.OPEN, side="BUY", qty=qty, symbol=symbol)
     make_fill(order, qty, price)
-
-
-PRESENCES = {
-    Outcome.ACKED: Presence.FOUND,
-    Outcome.NOT_SENT: Presence.ABSENT,
-    Outcome.UNKNOWN: Presence.UNANSWERED,
-}
-
-
-class FakeBroker:
-    """A broker that answers as told and remembers what it was asked."""
-
-    def __init__(
-        self,
-        place: Ack | Exception | Any = None,
-        *,
-        find: Ack | Exception | None = None,
-        cancel: Ack | Exception | None = None,
-    ) -> None:
-        acked = Ack(Outcome.ACKED, exchange_order_id="x-1")
-        self.answers = {
-            "place": acked if place is None else place,
-            "find": find or acked,
-            "cancel": cancel or acked,
-        }
-        self.placed: list[Placement] = []
-        self.found: list[str] = []
-        self.canceled: list[str] = []
-
-    patience = Patience()
-
-    def __call__(self, order: Order) -> FakeBroker:
-        return self
-
-    def place(self, placement: Placement) -> Ack:
-        self.placed.append(placement)
-        return self._answer("place")
-
-    def find(self, order: Reference) -> Lookup:
-        self.found.append(order.client_order_id)
-        return Lookup(PRESENCES[self._answer("find").outcome])
-
-    def cancel(self, order: Reference) -> Ack:
-        self.canceled.append(order.client_order_id)
-        return self._answer("cancel")
-
-    def open_orders(self, symbols: Mapping[str, str]) -> list[OrderReport]:
-        return []
-
-    def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
-        return []
-
-    def _answer(self, call: str) -> Ack:
-        answer = self.answers[call]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
 
 def later(seconds: float) -> datetime:

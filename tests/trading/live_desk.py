@@ -17,6 +17,7 @@ from strategies.hashing import code_hash
 from tests.trading.factories import make_account, make_bot, make_symbol, make_user
 from trading import services, tear_sheet
 from trading.models import (
+    AuditEvent,
     Bot,
     DecisionRecord,
     ExchangeAccount,
@@ -32,6 +33,11 @@ from trading.simulation.certificate import engine_hash
 
 VIA = "session:test"
 DAYS, TRADES = 3, 2
+
+
+def actions() -> list[str]:
+    """What the audit log holds, oldest first."""
+    return list(AuditEvent.objects.order_by("seq").values_list("action", flat=True))
 
 
 def set_env(settings: Settings, **changes: Any) -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from tests.trading.factories import (
     NOW,
-    FakeBroker,
     later,
     make_bot,
     make_fill,
     make_order,
     make_user,
 )
+from tests.trading.fake_broker import FakeBroker
 from trading import services
 from trading.brokers import Ack, Outcome, Reference
 from trading.errors import OrderNotOpen, OrderUnknown

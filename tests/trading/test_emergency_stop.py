@@ -8,7 +8,6 @@ import pytest
 
 from tests.trading.factories import (
     NOW,
-    FakeBroker,
     bars,
     later,
     make_bot,
@@ -17,6 +16,7 @@ from tests.trading.factories import (
     make_user,
     no_quotes,
 )
+from tests.trading.fake_broker import FakeBroker
 from trading import services
 from trading.brokers import Ack, Outcome, Placement
 from trading.errors import ReasonRequired, ResumeNotAllowed, SystemHalted

@@ -15,7 +15,8 @@ from django.db import connection
 from config import clock
 from tests.architecture.sources import ROOT, sources
 from tests.exchange import faults
-from tests.trading.factories import FakeBroker, later, make_bot, make_order
+from tests.trading.factories import later, make_bot, make_order
+from tests.trading.fake_broker import FakeBroker
 from tests.trading.reconciling import reconcile, submit
 from tests.trading.test_live_orders import CANCELING, PLACING, Desk, desk, now_at, steps
 from trading import services

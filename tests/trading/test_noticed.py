@@ -8,8 +8,8 @@ import pytest
 
 from strategies import services as strategy_services
 from strategies.models import Signal
+from tests.trading.cycles import cycle, live, next_candle, reasons
 from tests.trading.factories import NOW, QUICK, later
-from tests.trading.test_run_bot_live import cycle, live, next_candle, reasons
 from trading import services
 from trading.models import AuditEvent, Bot, Order
 

@@ -15,7 +15,6 @@ from django.db import connections, transaction
 from config import clock
 from tests.trading.factories import (
     NOW,
-    FakeBroker,
     bars,
     make_bot,
     make_candles,
@@ -27,6 +26,7 @@ from tests.trading.factories import (
     quote,
     quotes,
 )
+from tests.trading.fake_broker import FakeBroker
 from trading import services
 from trading.audit_chain import GENESIS, chain_hash, seal
 from trading.models import AuditEvent, Bot

@@ -9,7 +9,6 @@ import pytest
 
 from tests.trading.factories import (
     NOW,
-    FakeBroker,
     later,
     make_account,
     make_bot,
@@ -17,6 +16,7 @@ from tests.trading.factories import (
     make_intent,
     make_order,
 )
+from tests.trading.fake_broker import FakeBroker
 from trading import services
 from trading.brokers import Ack, Outcome
 from trading.models import AuditEvent, ExchangeAccount, Order, OrderTransition

@@ -15,7 +15,6 @@ from tests.trading.factories import (
     NOW,
     QUICK,
     QUICK_WARMUP,
-    FakeBroker,
     bars,
     make_account,
     make_bot,
@@ -30,6 +29,7 @@ from tests.trading.factories import (
     quotes,
     run,
 )
+from tests.trading.fake_broker import FakeBroker
 from trading import services
 from trading.errors import OrderNotOpen
 from trading.models import (
