@@ -10,6 +10,7 @@ ADMINISTER = trading_access.ADMINISTER
 APPROVE = trading_access.APPROVE
 APPROVE_LIVE = trading_access.APPROVE_LIVE
 OPERATE = "strategies.operate_strategies"
+OPERATE_BOTS = trading_access.OPERATE
 
 
 class MayView(Holds):

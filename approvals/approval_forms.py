@@ -14,6 +14,7 @@ __all__ = ["refuse"]
 
 PEOPLE = [(1, "one other person"), (2, "two other people")]
 NOBODY_ELSE = [(0, "nobody else: an administrator with a reason")]
+ALONE = [(0, "nobody else: whoever may set them, alone")]
 
 
 class DecisionForm(forms.Form):
@@ -67,6 +68,9 @@ class PolicyForm(forms.Form):
         elif self.prefix == ApprovalKind.RESUME:
             del self.fields["on_expiry"], self.fields["allow_red"]
             self.fields["approvers"].choices = NOBODY_ELSE + PEOPLE  # type: ignore[attr-defined]
+        elif self.prefix == ApprovalKind.LIMITS:
+            del self.fields["on_expiry"], self.fields["allow_red"], self.fields["step_up"]
+            self.fields["approvers"].choices = ALONE + PEOPLE  # type: ignore[attr-defined]
 
     @classmethod
     def of(cls, policy: ApprovalPolicy) -> PolicyForm:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 
 from approvals import queries, services
 from approvals.approval_forms import CommentForm, DecisionForm, PolicyForm, WaiverForm
+from approvals.limit_pages import limits_context
 from approvals.models import Approval, ApprovalKind, Waiver
 from config import clock
 from strategies import queries as strategy_queries
@@ -105,6 +106,7 @@ def detail_context(approval_id: int, user: User) -> dict[str, Any]:
         "diff": diff_of(row),
         "metrics": cache(lambda: metrics_of(row.simulation)),
         "touched": cache(lambda: touched_by(row)),
+        **limits_context(row, now),
         "decisions": list(said),
         "agreed": said.filter(verdict="APPROVE").count(),
         "may_decide": row.is_pending and user.has_perm(permission),

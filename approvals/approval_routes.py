@@ -5,14 +5,20 @@ from __future__ import annotations
 from django.urls import path
 
 from approvals import approval_api as api
-from approvals import live_api
+from approvals import limit_api, live_api
 
+_BOT_LIMITS = limit_api.BotLimitsRequestView.as_view()
+_ACCOUNT_LIMITS = limit_api.AccountLimitsRequestView.as_view()
 _VERSION = "strategies/<str:strategy>/versions/<int:number>"
 
 urlpatterns = [
     path("grants", live_api.GrantsView.as_view(), name="grants"),
     path(
         "grants/<int:grant_id>/approve", live_api.GrantApproveView.as_view(), name="grant-approve"
+    ),
+    path("bots/<int:bot_id>/limits/request", _BOT_LIMITS, name="bot-limits-request"),
+    path(
+        "accounts/<int:account_id>/limits/request", _ACCOUNT_LIMITS, name="account-limits-request"
     ),
     path("approvals", api.ApprovalsView.as_view(), name="approvals"),
     path("approvals/expire-check", api.ExpireCheckView.as_view(), name="approvals-expire-check"),
@@ -44,13 +50,13 @@ urlpatterns = [
     path(f"{_VERSION}/approve", api.VersionApproveView.as_view(), name="version-approve"),
     path(f"{_VERSION}/activate", api.VersionActivateView.as_view(), name="version-activate"),
     path(f"{_VERSION}/rollback", api.VersionRollbackView.as_view(), name="version-rollback"),
+    path(f"{_VERSION}/retire", api.VersionRetireView.as_view(), name="version-retire"),
 ]
 # As the first console of these bots called them; only below the unversioned prefix.
 aliases = [
     path("ai/approvals", api.ApprovalsView.as_view(), name="ai-approvals"),
     path("ai/approvals/expire-check", api.ExpireCheckView.as_view(), name="ai-expire-check"),
     path("ai/approvals/<int:approval_id>", api.ApprovalView.as_view(), name="ai-approval"),
-    path(f"{_VERSION}/retire", api.VersionRetireView.as_view(), name="version-retire"),
     path(
         "ai/approvals/<int:approval_id>/approve",
         api.ApprovalApproveView.as_view(),

@@ -10,7 +10,13 @@ from rest_framework import serializers
 from approvals import services
 from approvals.models import Approval, ApprovalDecision, ApprovalKind, ApprovalPolicy, OnExpiry
 from config import clock
-from config.api_fields import ApiModelSerializer, ApiSerializer, Lowercase, StrictSerializer
+from config.api_fields import (
+    ApiModelSerializer,
+    ApiSerializer,
+    Lowercase,
+    PlainDecimal,
+    StrictSerializer,
+)
 from strategies.models import Activation
 
 KINDS = [value.lower() for value in ApprovalKind.values]
@@ -123,6 +129,24 @@ class DecideSerializer(StrictSerializer):
 
 class WhySerializer(StrictSerializer):
     reason = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+
+class BotLimitsSerializer(StrictSerializer):
+    """Knobs that would be looser, and why."""
+
+    knobs = serializers.DictField()
+    reason = serializers.CharField(min_length=3, max_length=300)
+
+
+class AccountLimitsSerializer(StrictSerializer):
+    """Limits of an account that would be looser; what isn't named stays."""
+
+    symbols = serializers.ListField(
+        child=serializers.CharField(max_length=30), max_length=50, required=False
+    )
+    max_order = PlainDecimal(required=False, min_value=0)
+    max_exposure = PlainDecimal(required=False, min_value=0)
+    reason = serializers.CharField(min_length=3, max_length=300)
 
 
 class CommentSerializer(StrictSerializer):

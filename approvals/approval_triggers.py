@@ -23,10 +23,12 @@ _PEOPLE = (
     f" (SELECT COUNT(DISTINCT by_id) FROM {DECISIONS}"
     " WHERE approval_id = NEW.id AND verdict = 'APPROVE' AND digest = NEW.digest)"
 )
-# Who proposed it stands in the request; nobody decides on what is not open any more.
+# Who proposed it stands in the request; nobody decides on what is not open any more; a waiver is
+# for versions, never for real money or for leaving a stop.
 _FORGED = (
     f"NOT EXISTS (SELECT 1 FROM {TABLE} a WHERE a.id = NEW.approval_id"  # noqa: S608
     " AND (NEW.verdict = 'COMMENT' OR a.state = 'PENDING')"
+    " AND (NEW.waiver_id IS NULL OR a.kind = 'ACTIVATION')"
     " AND (a.requested_by_id = NEW.proposer_id"
     " OR (a.requested_by_id IS NULL AND NEW.proposer_id IS NULL)))"
 )

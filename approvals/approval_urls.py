@@ -5,11 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from approvals import approval_views as views
-from approvals import live_views
+from approvals import limit_views, live_views
 
 urlpatterns = [
     path("bots/<int:bot_id>/live/ask/", live_views.grant_ask, name="grant-ask"),
     path("grants/<int:grant_id>/approve/", live_views.grant_approve, name="grant-approve"),
+    path("bots/<int:bot_id>/limits/ask/", limit_views.bot_limits_ask, name="bot-limits-ask"),
+    path(
+        "exchange-accounts/<int:account_id>/limits/ask/",
+        limit_views.account_limits_ask,
+        name="account-limits-ask",
+    ),
     path("approvals/", views.approvals, name="approvals"),
     path("approvals/resume/", views.resume_ask, name="resume-ask"),
     path("approvals/policies/", views.policies, name="policies"),

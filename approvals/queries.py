@@ -41,6 +41,13 @@ POLICIES: dict[str, dict[str, Any]] = {
         "on_expiry": OnExpiry.NOTHING,
     },
     # As it always was: one administrator with a reason.
+    # The old limits hold.
+    ApprovalKind.LIMITS: {
+        "deadline_s": 86_400,
+        "approvers": 1,
+        "step_up": True,
+        "on_expiry": OnExpiry.NOTHING,
+    },
     ApprovalKind.RESUME: {
         "deadline_s": 86_400,
         "approvers": 0,
@@ -102,6 +109,11 @@ def standing_waiver(now: datetime) -> Waiver | None:
         revoked_at=None, granted_at__lte=now, expires_at__gt=now
     )
     return rows.order_by("-expires_at").first()
+def open_limits_of(about: str) -> Approval | None:
+    """The open request for looser limits of "bot:7" or "account:3"."""
+    return open_approvals().filter(about=about, kind=ApprovalKind.LIMITS).first()
+
+
 
 
 def channels_of(user: User) -> QuerySet[Channel]:

@@ -17,12 +17,14 @@ from marketdata.models import Symbol
 from marketdata.timeframes import Timeframe
 from strategies import queries as strategy_queries
 from strategies import registry
-from trading import queries
+from strategies.forms import ModelForm
+from trading import queries, services
 from trading.bot_wizard import BotWizard
 from trading.drift_picture import Step, waterfall
 from trading.errors import BotUnknown
 from trading.filters import DecisionFilter
 from trading.forms import KnobsForm, NameForm, knobs_initial
+from trading.live_forms import AskOthersForm
 from trading.models import Bot, Job
 
 DETAIL_PARTS = ("bot-head", "bot-figures", "bot-side", "bot-tab")
@@ -72,6 +74,21 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "params": cache(partial(_params, bot)),
         "knobs_form": KnobsForm(initial=knobs_initial(bot.knobs), prefix="knobs"),
         "name_form": NameForm(initial={"name": bot.name}),
+        "limits_need": cache(services.limits_need),
+    }
+
+
+def looser_context(
+    bot_id: int, form: ModelForm, ask_form: AskOthersForm | None = None
+) -> dict[str, Any]:
+    """The settings with what a valid form would loosen, and the way to ask others for it."""
+    weighed = services.weigh_knobs(bot=services.get_bot(bot_id), knobs=form.cleaned_data)
+    return {
+        **bot_context(bot_id, {"tab": "settings"}),
+        "knobs_form": form,
+        "weighed": weighed,
+        "wanted_form": KnobsForm(form.data, prefix=form.prefix, auto_id="wanted_%s"),
+        "ask_form": ask_form or AskOthersForm(auto_id="ask_%s"),
     }
 
 

@@ -97,6 +97,15 @@ class ResumeNeedsApproval(Conflict):
     code = "RESUME_NEEDS_APPROVAL"
 
 
+class LimitsNeedApproval(Conflict):
+    """Limits of real money would be looser, and the policy wants others to agree.
+
+    `fields` names each such limit as "before -> after".
+    """
+
+    code = "LIMITS_NEED_APPROVAL"
+
+
 class ResumeNotAllowed(Refusal):
     code = "RESUME_NOT_ALLOWED"
     status = 403

@@ -83,6 +83,14 @@ class LimitsForm(forms.Form):
         return str(self.cleaned_data["symbols"]).replace(",", " ").split()
 
 
+class AskOthersForm(forms.Form):
+    """Why limits of real money should be looser."""
+
+    reason = forms.CharField(
+        min_length=3, max_length=300, label="Why", help_text="Whoever decides reads this."
+    )
+
+
 class GrantForm(forms.Form):
     """What a bot shall be allowed."""
 

@@ -17,6 +17,7 @@ from trading import queries, services
 from trading.knobs import Knobs
 from trading.live_forms import (
     ApproveForm,
+    AskOthersForm,
     GrantForm,
     KeyForm,
     LimitsForm,
@@ -115,6 +116,21 @@ def account_context(account_id: int) -> dict[str, Any]:
         "limits_form": LimitsForm.of(account),
         "key_form": KeyForm(),
         "live_bots": list(account.bots.filter(paper_mode=False)),
+        "limits_need": cache(services.limits_need),
+    }
+
+
+def looser_account_context(
+    account_id: int, form: LimitsForm, ask_form: AskOthersForm | None = None
+) -> dict[str, Any]:
+    """An account with what a valid form would loosen, and the way to ask others for it."""
+    account = services.get_account(account_id)
+    return {
+        **account_context(account_id),
+        "limits_form": form,
+        "weighed": services.weigh_account(account=account, limits=form.cleaned_data),
+        "wanted_form": LimitsForm(form.data, auto_id="wanted_%s"),
+        "ask_form": ask_form or AskOthersForm(auto_id="ask_%s"),
     }
 
 

@@ -21,6 +21,7 @@ class ApprovalKind(models.TextChoices):
     ACTIVATION = "ACTIVATION", "Activation of a version"
     GO_LIVE = "GO_LIVE", "Real money for a bot"
     RESUME = "RESUME", "Leaving an emergency stop"
+    LIMITS = "LIMITS", "Looser limits of real money"
 
 
 class OnExpiry(models.TextChoices):
@@ -48,7 +49,8 @@ class ApprovalPolicy(models.Model):
         permissions = [("approve", "Decide on requests of others, activate, roll back")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(approvers__lte=2) & (Q(approvers__gte=1) | Q(kind="RESUME")),
+                condition=Q(approvers__lte=2)
+                & (Q(approvers__gte=1) | Q(kind__in=("RESUME", "LIMITS"))),
                 name="policy_one_or_two_approvers",
             ),
             models.CheckConstraint(
@@ -125,6 +127,11 @@ class Approval(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(kind="GO_LIVE") | Q(grant__isnull=False), name="going_live_has_grant"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="LIMITS")
+                | Q(requested_by__isnull=False, step_up=True, on_expiry="NOTHING"),
+                name="limits_asked_by_a_person",
             ),
         ]
 

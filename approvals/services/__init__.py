@@ -19,6 +19,8 @@ from approvals.services._follow import follow
 from approvals.services._going_live import approve_live, ask_live
 from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
+from approvals.services._limiting import request_limits
+from approvals.services._outlooks import measure_outlooks
 from approvals.services._policies import change_policy, grant_waiver, revoke_waiver
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
 from approvals.services._requests import request_activation, withdraw
@@ -46,6 +48,7 @@ __all__ = [
     "reject",
     "request_activation",
     "request_resume",
+    "request_limits",
     "revoke_waiver",
     "roll_back",
     "watch_approvals",

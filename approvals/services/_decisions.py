@@ -20,6 +20,7 @@ from approvals.errors import (
 )
 from approvals.models import Approval, ApprovalDecision, ApprovalKind, Waiver
 from approvals.services._expiry import check_approvals
+from approvals.services._limiting import limits_agreed
 from approvals.services._person import check_person
 from approvals.services._requests import tell
 from approvals.services._resuming import resume_agreed
@@ -32,8 +33,14 @@ NEEDED = {
     ApprovalKind.ACTIVATION: access.APPROVE,
     ApprovalKind.GO_LIVE: access.APPROVE_LIVE,
     ApprovalKind.RESUME: access.ADMINISTER,
+    ApprovalKind.LIMITS: access.APPROVE_LIVE,
 }
 Use = Callable[[Approval], None]
+# What takes effect with the last word, in its transaction.
+AT_ONCE: dict[str, Callable[[Approval, User, datetime], None]] = {
+    ApprovalKind.RESUME: resume_agreed,
+    ApprovalKind.LIMITS: limits_agreed,
+}
 
 
 def approve(
@@ -65,8 +72,8 @@ def approve(
             tell("agreed", row, by, now, reason=reason, more={"missing": row.approvers - agreed})
             return row
         _approved(row, by, now, reason)
-        if row.kind == ApprovalKind.RESUME:
-            resume_agreed(row, by, now)
+        if row.kind in AT_ONCE:
+            AT_ONCE[row.kind](row, by, now)
         if use is not None:
             use(row)
     return queries.approval(approval_id)

@@ -135,4 +135,6 @@ def _said(row: Approval) -> str:
 def _named(row: Approval) -> str:
     if row.version is not None:
         return f"activation of {row.version.strategy.name} v{row.version.number}"
+    if row.kind == ApprovalKind.LIMITS:
+        return f"looser limits of {row.subject['name']}"
     return f"real money for {row.grant.bot.name}" if row.grant else row.about

@@ -15,16 +15,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from approvals import queries
-from approvals.approval_state import APPROVED, digest_of
+from approvals.approval_state import digest_of
 from approvals.models import Approval, ApprovalKind, ApprovalPolicy
 from approvals.services._decisions import approve
-from approvals.services._requests import supersede, tell
+from approvals.services._requests import mark_used, supersede, tell
 from trading import services as trading_services
 from trading.errors import GatesClosed, GrantChanged, GrantNotOpen, OwnGrant
 from trading.models import LiveGrant
 from trading.services import check_confirmed, get_grant
-
-State = Approval.State
 
 
 def ask_live(
@@ -78,9 +76,7 @@ def approve_live(
         trading_services.approve_grant(
             grant_id=grant_id, digest=digest, typed_name=typed_name, by=by, via=via, now=now
         )
-        used = Approval.objects.filter(pk=agreed.pk, state=APPROVED)
-        used.update(state=State.USED, ended_at=now, ended_by=by)
-        tell("used", agreed, by, now)
+        mark_used(agreed, by, now)
 
     approve(approval_id=row.pk, digest=row.digest, by=by, via=via, now=now, use=go_live)
     return get_grant(grant_id)

@@ -11,11 +11,13 @@ from django.db import transaction
 from approvals import queries
 from approvals.errors import PolicyInvalid, WaiverInvalid
 from approvals.models import ApprovalKind, ApprovalPolicy, OnExpiry, Waiver
-from trading.models import SystemState
-from trading.services import check_confirmed, record, set_resume_needs
+from trading.models import Bot, SystemState
+from trading.services import check_confirmed, record, set_limits_need, set_resume_needs
 
 SHORTEST_S, LONGEST_S = 60, 7 * 86_400
 LONGEST_WAIVER_H = 24
+# The number of people stands in the system's own row too, where no door gets past it.
+NEEDS = {ApprovalKind.RESUME: set_resume_needs, ApprovalKind.LIMITS: set_limits_need}
 _TOLD = ("deadline_s", "approvers", "step_up", "on_expiry", "allow_red")
 
 
@@ -44,12 +46,12 @@ def change_policy(
     _check(kind, given)
     with transaction.atomic():
         before = queries.policy_of(kind)
-        if kind == ApprovalKind.RESUME and approvers < before.approvers:
-            _check_runs()
+        if approvers < before.approvers:
+            _check_may_ease(kind)
         changed = {"changed_by": by, "changed_at": now}
         row, _ = ApprovalPolicy.objects.update_or_create(kind=kind, defaults={**given, **changed})
-        if kind == ApprovalKind.RESUME:
-            set_resume_needs(people=approvers)
+        if kind in NEEDS:
+            NEEDS[kind](people=approvers)
         record(
             action="approval_policy.changed",
             subject=f"approval_policy:{kind}",
@@ -102,10 +104,13 @@ def revoke_waiver(*, waiver_id: int, by: User, now: datetime) -> None:
         record(action="approval_waiver.revoked", subject=subject, by=by, now=now)
 
 
-def _check_runs() -> None:
-    """Whoever is stopped doesn't make the way out easier first."""
-    if SystemState.objects.filter(pk=1, state=SystemState.State.EMERGENCY_STOP).exists():
-        raise PolicyInvalid("Not while everything is stopped.")
+def _check_may_ease(kind: str) -> None:
+    """Whoever wants to get past a number doesn't make it smaller first."""
+    stopped = SystemState.objects.filter(pk=1, state=SystemState.State.EMERGENCY_STOP)
+    if kind == ApprovalKind.RESUME and stopped.exists():
+        raise PolicyInvalid("Not fewer people while everything is stopped.")
+    if kind == ApprovalKind.LIMITS and Bot.objects.filter(paper_mode=False).exists():
+        raise PolicyInvalid("Not fewer people while a bot is live: bring it back to paper first.")
 
 
 def _check(kind: str, given: dict[str, Any]) -> None:
@@ -114,11 +119,11 @@ def _check(kind: str, given: dict[str, Any]) -> None:
         wrong["kind"] = [f"One of {', '.join(ApprovalKind.values)}."]
     if not SHORTEST_S <= given["deadline_s"] <= LONGEST_S:
         wrong["deadline_s"] = [f"Between {SHORTEST_S} and {LONGEST_S} seconds."]
-    least = 0 if kind == ApprovalKind.RESUME else 1
+    least = 0 if kind in NEEDS else 1
     if not least <= given["approvers"] <= 2:
-        wrong["approvers"] = ["One or two people; none only to resume."]
-    if kind == ApprovalKind.RESUME and given["on_expiry"] != OnExpiry.NOTHING:
-        wrong["on_expiry"] = ["Everything is stopped already."]
+        wrong["approvers"] = ["One or two people; none only to resume and for limits."]
+    if kind in NEEDS and given["on_expiry"] != OnExpiry.NOTHING:
+        wrong["on_expiry"] = ["Nothing follows: it stays stopped, or the old limits hold."]
     if given["on_expiry"] not in OnExpiry.values:
         wrong["on_expiry"] = [f"One of {', '.join(OnExpiry.values)}."]
     if wrong:

@@ -12,7 +12,7 @@ from django.db import transaction
 from approvals import access, queries
 from approvals.approval_state import OPEN, digest_of
 from approvals.errors import ApprovalInvalid, ApprovalNotOpen
-from approvals.models import Approval, ApprovalKind, ApprovalPolicy
+from approvals.models import Approval, ApprovalDecision, ApprovalKind, ApprovalPolicy
 from approvals.services._subjects import activation_subject, check_evidence, policy_for
 from approvals.services._suggestions import follow_decision, put_before_people
 from strategies.models import Strategy, StrategyVersion
@@ -127,6 +127,19 @@ def end(row: Approval, state: str, *, by: User | None, now: datetime, reason: st
     return True
 
 
+def agreed_people(row: Approval) -> list[User]:
+    """Who agreed to a request so far."""
+    said = row.decisions.filter(verdict=ApprovalDecision.Verdict.APPROVE).select_related("by")
+    return [each.by for each in said]
+
+
+def mark_used(row: Approval, by: User, now: datetime) -> None:
+    """An approved request took effect, once; in the caller's transaction."""
+    used = Approval.objects.filter(pk=row.pk, state=State.APPROVED)
+    if used.update(state=State.USED, ended_at=now, ended_by=by):
+        tell("used", row, by, now)
+
+
 def tell(
     verb: str,
     row: Approval,
@@ -150,6 +163,8 @@ def tell(
 
 
 def _facts(row: Approval) -> dict[str, Any]:
+    if row.kind == ApprovalKind.LIMITS:
+        return {each["param"]: f"{each['from']} -> {each['to']}" for each in row.subject["diff"]}
     if row.kind != ApprovalKind.ACTIVATION:
         return {"grant": row.grant_id} if row.grant_id else {}
     names = ("version", "base", "verdict", "simulation")

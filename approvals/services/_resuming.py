@@ -13,11 +13,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from approvals import access, queries
-from approvals.approval_state import APPROVED, digest_of
+from approvals.approval_state import digest_of
 from approvals.errors import ApprovalChanged, ApprovalInvalid
-from approvals.models import Approval, ApprovalDecision, ApprovalKind, ApprovalPolicy
+from approvals.models import Approval, ApprovalKind, ApprovalPolicy
 from approvals.services._person import check_person
-from approvals.services._requests import supersede, tell
+from approvals.services._requests import agreed_people, mark_used, supersede, tell
 from trading.models import SystemState
 from trading.queries import system_state
 from trading.services import resume_system
@@ -78,10 +78,7 @@ def resume_agreed(row: Approval, by: User, now: datetime) -> None:
     """
     if system_state().epoch != row.subject["epoch"]:
         raise ApprovalChanged("It was stopped anew since this was asked for: ask again.")
-    said = row.decisions.filter(verdict=ApprovalDecision.Verdict.APPROVE).select_related("by")
     if row.requested_by is not None:
-        agreed = [each.by for each in said]
+        agreed = agreed_people(row)
         resume_system(reason=row.reason, by=row.requested_by, now=now, agreed=agreed)
-    used = Approval.objects.filter(pk=row.pk, state=APPROVED)
-    used.update(state=Approval.State.USED, ended_at=now, ended_by=by)
-    tell("used", row, by, now)
+    mark_used(row, by, now)

@@ -10,6 +10,7 @@ from approvals import queries
 from approvals.approval_state import digest_of
 from approvals.errors import ApprovalChanged, ApprovalInvalid, EvidenceRed, EvidenceStale
 from approvals.models import Approval, ApprovalKind, ApprovalPolicy
+from approvals.services._limit_subjects import limits_changed
 from strategies import queries as strategy_queries
 from strategies.hashing import params_hash
 from strategies.models import StrategyVersion
@@ -78,6 +79,8 @@ def check_bound(approval: Approval, digest: str, *, now: datetime) -> None:
             raise ApprovalChanged("It changed since it was asked for.", fields={"reasons": reasons})
         simulation = trading_queries.simulation(approval.simulation_id or 0)
         check_evidence(simulation, None, approval.override_reason, now=now)
+    elif approval.kind == ApprovalKind.LIMITS and (reasons := limits_changed(approval)):
+        raise ApprovalChanged("It changed since it was asked for.", fields={"reasons": reasons})
 
 
 def check_digest(approval: Approval, digest: str) -> None:
@@ -88,6 +91,8 @@ def check_digest(approval: Approval, digest: str) -> None:
 
 def reasons_against(approval: Approval, *, now: datetime, with_data: bool = False) -> list[str]:
     """Why it could not be approved or used now, for pages; [] when it could."""
+    if approval.kind == ApprovalKind.LIMITS:
+        return limits_changed(approval)
     if approval.kind != ApprovalKind.ACTIVATION or approval.simulation is None:
         return []
     held = evidence_reasons(approval.simulation, now=now, with_data=with_data)

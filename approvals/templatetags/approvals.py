@@ -1,4 +1,4 @@
-"""What the pages of strategies show of approvals."""
+"""What the pages of strategies, bots and accounts show of approvals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def open_requests(strategy: Strategy) -> dict[int, Approval]:
     """The open requests about a strategy by version."""
     rows = queries.open_approvals().filter(about=f"strategy:{strategy.name}")
     return {row.version_id: row for row in rows if row.version_id}
+
+
+@register.simple_tag
+def open_limits(kind: str, pk: int) -> Approval | None:
+    """The open request for looser limits of a "bot" or an "account"."""
+    return queries.open_limits_of(f"{kind}:{pk}")
 
 
 @register.simple_tag

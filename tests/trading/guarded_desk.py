@@ -65,7 +65,9 @@ class Desk:
         return self.closed + timedelta(seconds=seconds)
 
     def set_knobs(self, **knobs: Any) -> None:
-        services.set_knobs(bot_id=self.bot.pk, knobs=knobs, by=None, now=self.closed)
+        """Turned by one, agreed to by another: what is looser needs that."""
+        agreed = [make_user("admin")]
+        services.set_knobs(bot_id=self.bot.pk, knobs=knobs, by=None, now=self.closed, agreed=agreed)
 
     def candle(self, close: float, number: int = 1) -> None:
         """Candle `number` after the newest one, which closes `number` bars later."""

@@ -22,6 +22,8 @@ class SystemState(models.Model):
     scheduler_on = models.BooleanField(default=True)
     # Other people who must agree to leaving EMERGENCY_STOP: the policy of approvals says so.
     resume_needs = models.PositiveSmallIntegerField(default=0)
+    # The same for looser limits of real money.
+    limits_need = models.PositiveSmallIntegerField(default=1)
     reason = models.CharField(max_length=200, blank=True)
     changed_by = models.CharField(max_length=150, blank=True)
     changed_at = models.DateTimeField()

@@ -29,6 +29,13 @@ from trading.services._failures import tell_failures, tell_failures_for_beat
 from trading.services._fills import FillReport, apply_fills
 from trading.services._intents import create_intent, place_order
 from trading.services._jobs import cancel_job, run_job, start_backfill, update_job
+from trading.services._limits import (
+    Weighed,
+    limits_need,
+    set_limits_need,
+    weigh_account,
+    weigh_knobs,
+)
 from trading.services._orders import cancel_all_orders, cancel_order, submit_order
 from trading.services._outlook import outlook_of
 from trading.services._people import (
@@ -267,6 +274,11 @@ __all__ = [
     "search_strategy",
     "set_knobs",
     "set_resume_needs",
+    "Weighed",
+    "limits_need",
+    "set_limits_need",
+    "weigh_account",
+    "weigh_knobs",
     "set_system_state",
     "start_backfill",
     "simulate_strategy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -104,7 +104,7 @@ def create_bot(
 @transaction.atomic
 def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now: datetime) -> Bot:
     """Change name, symbols, timeframe, version, knobs, or whether it follows the active version;
-    what it trades only while stopped.
+    what it trades only while stopped. Looser knobs of a live bot are refused: LimitsNeedApproval.
     """
     bot = get_bot(bot_id, lock=True)
     unknown = set(changes) - {"name", "symbols", "timeframe", "version", "knobs", "follows_active"}
@@ -121,7 +121,7 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
     bot.version = check_stays(changes.get("version", bot.version))
     bot.follows_active = bool(changes.get("follows_active", bot.follows_active))
     if "knobs" in changes:
-        bot.knobs = checked_knobs({**bot.knobs, **changes["knobs"]}).stored()
+        bot.knobs = _turned(bot, changes["knobs"], by)
     _check_shape(bot.name, symbols, bot.timeframe, True, bot.starting_cash, None)
     bot.updated_at = now
     written = ["name", "timeframe", "version", "follows_active", "knobs", "updated_at"]
@@ -139,11 +139,22 @@ def update_bot(*, bot_id: int, changes: Mapping[str, Any], by: User | None, now:
 
 
 @transaction.atomic
-def set_knobs(*, bot_id: int, knobs: Mapping[str, Any], by: User | None, now: datetime) -> Bot:
-    """Turn the given knobs, keep the others; they hold from the next candle on."""
+def set_knobs(
+    *,
+    bot_id: int,
+    knobs: Mapping[str, Any],
+    by: User | None,
+    now: datetime,
+    agreed: Collection[User] = (),
+) -> Bot:
+    """Turn the given knobs, keep the others; they hold from the next candle on.
+
+    Looser ones of a live bot need as many others who `agreed` as the policy says:
+    LimitsNeedApproval.
+    """
     bot = get_bot(bot_id, lock=True)
     before = dict(bot.knobs)
-    bot.knobs = checked_knobs({**bot.knobs, **knobs}).stored()
+    bot.knobs = _turned(bot, knobs, by, agreed)
     bot.updated_at = now
     bot.save(update_fields=["knobs", "updated_at"])
     record(
@@ -153,6 +164,7 @@ def set_knobs(*, bot_id: int, knobs: Mapping[str, Any], by: User | None, now: da
         now=now,
         before=before,
         after=bot.knobs,
+        reason=agreed_by(agreed),
     )
     return bot
 
@@ -248,6 +260,14 @@ def get_bot(bot_id: int, *, lock: bool = False) -> Bot:
     if bot is None:
         raise BotUnknown(f"There is no bot {bot_id}.")
     return bot
+
+
+def _turned(
+    bot: Bot, knobs: Mapping[str, Any], by: User | None, agreed: Collection[User] = ()
+) -> dict[str, object]:
+    """The bot's knobs with these turned; under the bot's lock."""
+    check_may_loosen(weigh_knobs(bot=bot, knobs=knobs), by=by, agreed=agreed)
+    return checked_knobs({**bot.knobs, **knobs}).stored()
 
 
 def _follows(version: StrategyVersion, wanted: bool | None) -> bool:

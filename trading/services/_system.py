@@ -23,6 +23,7 @@ from trading.models import Bot, HaltRequest, Heartbeat, Order, OrderTransition, 
 from trading.order_state import UNRESOLVED, OrderStatus
 from trading.queries import cold_series
 from trading.services import _orders
+from trading.services._agreed import missing_people
 from trading.services._audit import record
 from trading.services._bots import finish_jobs, halt_bots
 
@@ -86,7 +87,10 @@ def resume_system(
             raise SystemHalted("The system is running already.")
         if state.state == State.EMERGENCY_STOP or halted:
             _check_may_lift(by, reason)
-            _check_agreed(by, agreed, state.resume_needs)
+            missing = missing_people(by=by, agreed=agreed, needed=state.resume_needs)
+            if missing:
+                words = f"The policy needs {missing} to agree: ask for approval."
+                raise ResumeNeedsApproval(words)
         before = state.state
         HaltRequest.objects.filter(lifted_at=None).update(lifted_at=now)
         SystemState.objects.filter(pk=1).update(
@@ -187,13 +191,6 @@ def _check_may_lift(by: User, reason: str) -> None:
 def set_resume_needs(*, people: int) -> None:
     """How many others must agree to leaving an emergency stop; audited by the caller above."""
     SystemState.objects.filter(pk=1).update(resume_needs=people)
-
-
-def _check_agreed(by: User, agreed: Collection[User], needed: int) -> None:
-    others = {person.pk for person in agreed} - {by.pk}
-    if len(others) < needed:
-        people = "another person" if needed == 1 else f"{needed} other people"
-        raise ResumeNeedsApproval(f"The policy needs {people} to agree: ask for approval.")
 
 
 def _stop_all_bots(now: datetime) -> int:

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from config import clock
 from config.pages import Request, done, go, page
 from trading import access, services
-from trading.errors import AccountInvalid
+from trading.errors import AccountInvalid, LimitsNeedApproval
 from trading.live_forms import AccountForm, KeyForm, LimitsForm, refuse
-from trading.live_pages import account_context, accounts_context
+from trading.live_pages import account_context, accounts_context, looser_account_context
 
 DETAIL, PARTS = "trading/accounts/detail.html", ("account-state", "account-limits", "account-key")
 
@@ -89,6 +89,9 @@ def account_limits(request: Request, account_id: int) -> HttpResponse:
             )
         except AccountInvalid as refusal:
             refuse(form, refusal)
+        except LimitsNeedApproval:
+            context = looser_account_context(account_id, form)
+            return page(request, DETAIL, context, parts=PARTS, status=409)
         else:
             return done(request, "The limits hold from the next order on.", to=_url(account_id))
     return _again(request, account_id, limits_form=form)

@@ -18,10 +18,18 @@ from config import clock
 from config.pages import Request, csv_file, done, go, page
 from strategies import registry
 from trading import access, queries, services
-from trading.bot_pages import DETAIL_PARTS, bot_context, bot_export, review_context
+from trading.bot_pages import (
+    DETAIL_PARTS,
+    bot_context,
+    bot_export,
+    looser_context,
+    review_context,
+)
 from trading.bot_wizard import BotWizard
-from trading.errors import BotInvalid
+from trading.errors import BotInvalid, LimitsNeedApproval
 from trading.forms import KnobsForm, NameForm
+
+DETAIL = "trading/bots/detail.html"
 
 
 @require_safe
@@ -35,7 +43,7 @@ def bots(request: Request) -> HttpResponse:
 @permission_required(access.VIEW, raise_exception=True)
 def bot(request: Request, bot_id: int) -> HttpResponse:
     context = bot_context(bot_id, request.GET)
-    return page(request, "trading/bots/detail.html", context, parts=DETAIL_PARTS)
+    return page(request, DETAIL, context, parts=DETAIL_PARTS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -112,8 +120,12 @@ def bot_knobs(request: Request, bot_id: int) -> HttpResponse:
     form = KnobsForm(request.POST, prefix="knobs")
     if not form.is_valid():
         context = {**bot_context(bot_id, {"tab": "settings"}), "knobs_form": form}
-        return page(request, "trading/bots/detail.html", context, parts=("bot-tab",), status=422)
-    services.set_knobs(bot_id=bot_id, knobs=form.cleaned_data, by=request.user, now=clock.now())
+        return page(request, DETAIL, context, parts=("bot-tab",), status=422)
+    try:
+        services.set_knobs(bot_id=bot_id, knobs=form.cleaned_data, by=request.user, now=clock.now())
+    except LimitsNeedApproval:
+        context = looser_context(bot_id, form)
+        return page(request, DETAIL, context, parts=("bot-tab",), status=409)
     return done(request, "The knobs hold from the next candle on.", to=_url(bot_id))
 
 

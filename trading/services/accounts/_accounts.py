@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,20 @@ from trading.models import Bot, ExchangeAccount, Order
 from trading.order_state import LIVE
 from trading.sealing import Keyring
 from trading.services._audit import record
+from trading.services._limits import (
+    agreed_by,
+    check_may_loosen,
+    checked_limits,
+    weigh_account,
+)
 
 if TYPE_CHECKING:
     from trading.brokers.live import Credentials
 
 HINT = 4
-MOST_SYMBOLS = 50
-MOST = Decimal(10**12)
 UNCHECKED: Mapping[str, None] = dict.fromkeys(
     ("may_trade", "may_withdraw", "ip_bound", "checked_at")
 )
-_SYMBOL = re.compile(r"[A-Z0-9]{1,15}/[A-Z0-9]{2,10}\Z")
 
 
 def keyring() -> Keyring:
@@ -91,25 +94,35 @@ def set_account_limits(
     max_exposure: Decimal,
     by: User,
     now: datetime,
+    agreed: Collection[User] = (),
 ) -> ExchangeAccount:
-    """What bots may buy with an account, whatever their grants say; amounts in the quote asset."""
-    names = list(dict.fromkeys(name.strip().upper() for name in symbols))
-    if wrong := _limits_wrong(names, max_order, max_exposure):
-        raise AccountInvalid("These limits can't be set.", fields=wrong)
+    """What bots may buy with an account, whatever their grants say; amounts in the quote asset.
+
+    Looser ones, while a bot is live with it, need as many others who `agreed` as the policy says:
+    LimitsNeedApproval.
+    """
+    wanted = checked_limits(symbols=symbols, max_order=max_order, max_exposure=max_exposure)
     with transaction.atomic():
         account = _locked(account_id)
         before = _limits(account)
-        account.symbols, account.max_order, account.max_exposure = names, max_order, max_exposure
+        check_may_loosen(
+            weigh_account(account=account, limits=asdict(wanted)), by=by, agreed=agreed
+        )
+        account.symbols = list(wanted.symbols)
+        account.max_order, account.max_exposure = max_order, max_exposure
         account.updated_at = now
         account.save(update_fields=["symbols", "max_order", "max_exposure", "updated_at"])
-        _record("account.limits_set", account, by, now, before, _limits(account))
+        _record("account.limits_set", account, by, now, before, _limits(account), agreed)
     return account
 
 
 def update_account(
     *, account_id: int, changes: Mapping[str, Any], by: User, now: datetime
 ) -> ExchangeAccount:
-    """Change `enabled`, `symbols`, `max_order` or `max_exposure`; what isn't named stays."""
+    """Change `enabled`, `symbols`, `max_order` or `max_exposure`; what isn't named stays.
+
+    Refuses what `set_account_limits` refuses.
+    """
     with transaction.atomic():
         account = _locked(account_id)
         limits = {name: changes.get(name, getattr(account, name)) for name in _limits(account)}
@@ -193,20 +206,17 @@ def reseal_accounts(*, by: User | None, now: datetime) -> int:
     return changed
 
 
-def get_account(account_id: int) -> ExchangeAccount:
-    """Refuses AccountUnknown."""
-    found = ExchangeAccount.objects.filter(pk=account_id, removed_at=None).first()
+def get_account(account_id: int, *, lock: bool = False) -> ExchangeAccount:
+    """Refuses AccountUnknown; with `lock` the row is held until the transaction ends."""
+    rows = ExchangeAccount.objects.filter(pk=account_id, removed_at=None)
+    found = (rows.select_for_update(no_key=True) if lock else rows).first()
     if found is None:
         raise AccountUnknown(f"There is no account {account_id}.")
     return found
 
 
 def _locked(account_id: int) -> ExchangeAccount:
-    rows = ExchangeAccount.objects.select_for_update(no_key=True)
-    found = rows.filter(pk=account_id, removed_at=None).first()
-    if found is None:
-        raise AccountUnknown(f"There is no account {account_id}.")
-    return found
+    return get_account(account_id, lock=True)
 
 
 def _in_use(account: ExchangeAccount) -> list[str]:
@@ -238,22 +248,6 @@ def _key_wrong(key: str, secret: str) -> dict[str, object]:
     return {name: ["8 to 256 plain characters."] for name, ok in right.items() if not ok}
 
 
-def _limits_wrong(
-    symbols: Sequence[str], max_order: Decimal, max_exposure: Decimal
-) -> dict[str, object]:
-    wrong: dict[str, object] = {}
-    if len(symbols) > MOST_SYMBOLS or not all(_SYMBOL.match(name) for name in symbols):
-        wrong["symbols"] = [f"At most {MOST_SYMBOLS} names like BTC/USDT."]
-    elif len({name.partition("/")[2] for name in symbols}) > 1:
-        wrong["symbols"] = ["All need one quote asset: the amounts are in it."]
-    for name, value in {"max_order": max_order, "max_exposure": max_exposure}.items():
-        if not value.is_finite() or not 0 <= value <= MOST:
-            wrong[name] = [f"Between 0 and {MOST:f}."]
-    if not wrong and max_order > max_exposure:
-        wrong["max_order"] = ["No order can be larger than all positions together."]
-    return wrong
-
-
 def _limits(account: ExchangeAccount) -> dict[str, Any]:
     return {
         "symbols": account.symbols,
@@ -269,6 +263,7 @@ def _record(
     now: datetime,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
+    agreed: Collection[User] = (),
 ) -> None:
     record(
         action=action,
@@ -277,6 +272,7 @@ def _record(
         now=now,
         before=before,
         after=after,
+        reason=agreed_by(agreed),
     )
 
 
