@@ -11,40 +11,17 @@ from django.contrib.auth.models import User
 
 from approvals import queries, services
 from approvals.approval_forms import CommentForm, DecisionForm, PolicyForm, WaiverForm
+from approvals.evidence_pages import concerned_by, may_read_texts, proof_of, said_of
 from approvals.limit_pages import limits_context
 from approvals.models import Approval, ApprovalKind, Waiver
 from config import clock
 from strategies import queries as strategy_queries
 from strategies import registry
-from strategies.models import StrategyVersion
 from trading import queries as trading_queries
-from trading.errors import SimulationUnfinished
-from trading.models import Bot, Order, Simulation, SystemState
-from trading.order_state import LIVE
-from trading.queries import BotCard
+from trading.models import SystemState
 from trading.services import evidence_reasons
 
-SHOWN = (
-    "total_return",
-    "sharpe",
-    "max_drawdown",
-    "win_rate",
-    "trades",
-    "exposure",
-    "turnover",
-    "fees",
-    "composite",
-)
 ENDED_SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """A bot of the strategy, and what an activation means for it."""
-
-    card: BotCard
-    takes: bool
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +81,9 @@ def detail_context(approval_id: int, user: User) -> dict[str, Any]:
         "item": item,
         "row": row,
         "diff": diff_of(row),
-        "metrics": cache(lambda: metrics_of(row.simulation)),
-        "touched": cache(lambda: touched_by(row)),
+        "proof": cache(partial(proof_of, row.simulation)),
+        "concerned": cache(partial(concerned_by, row.version, now)),
+        "told": cache(partial(said_of, row, with_texts=may_read_texts(user))),
         **limits_context(row, now),
         "decisions": list(said),
         "agreed": said.filter(verdict="APPROVE").count(),
@@ -133,61 +111,6 @@ def diff_of(row: Approval) -> list[dict[str, Any]]:
     ]
 
 
-def metrics_of(simulation: Simulation | None) -> list[dict[str, Any]]:
-    """Candidate and baseline side by side, whole stretch and out of sample; [] without a report."""
-    if simulation is None:
-        return []
-    try:
-        report = trading_queries.report_of(simulation)
-        sides = report["candidate"]["metrics"], (report["baseline"] or {}).get("metrics", {})
-    except (SimulationUnfinished, KeyError):
-        return []
-    named = [{each["name"]: each for each in side.get("whole", [])} for side in sides]
-    outside = {each["name"]: each for each in sides[0].get("out_of_sample", [])}
-    return [
-        {
-            "name": name,
-            "unit": named[0][name].get("unit", ""),
-            "candidate": named[0][name]["value"],
-            "baseline": named[1].get(name, {}).get("value"),
-            "outside": outside.get(name, {}).get("value"),
-        }
-        for name in SHOWN
-        if name in named[0]
-    ]
-
-
-def touched_by(row: Approval) -> list[Touched]:
-    """Each bot of the strategy with what changes for it; those that take it first."""
-    if row.version is None:
-        return []
-    cards = [card for card in trading_queries.bot_cards() if _is_of(card.bot, row.version)]
-    found = [_touched(card, row.version) for card in cards]
-    return sorted(found, key=lambda each: (not each.takes, each.card.bot.pk))
-
-
-def _touched(card: BotCard, version: StrategyVersion) -> Touched:
-    bot = card.bot
-    if bot.version_id == version.pk:
-        return Touched(card, False, "It runs this version already.")
-    if bot.is_replay:
-        return Touched(card, False, "A replay keeps its version.")
-    if not bot.paper_mode:
-        words = "Live: it keeps its version until a new grant for another one."
-        return Touched(card, False, words)
-    if not bot.follows_active:
-        return Touched(card, False, "It keeps its version: it doesn't follow the active one.")
-    if not bot.is_running:
-        return Touched(card, True, "Takes it at its first candle once it is started.")
-    if Order.objects.filter(bot=bot, status__in=LIVE).exists():
-        return Touched(card, True, "Takes it at a candle's close once its order is done.")
-    return Touched(card, True, "Takes it at its next candle.")
-
-
-def _is_of(bot: Bot, version: StrategyVersion) -> bool:
-    return bot.version.strategy_id == version.strategy_id
-
-
 def _ended() -> list[Approval]:
     rows = queries.approvals().exclude(pk__in=queries.open_approvals().values("pk"))
     return list(rows[:ENDED_SHOWN])
@@ -205,7 +128,7 @@ def request_context(name: str, number: int) -> dict[str, Any]:
         "simulation": simulation,
         "reasons": reasons,
         "changes": strategy_queries.version_diff(active, version),
-        "metrics": cache(lambda: metrics_of(simulation)),
+        "proof": cache(partial(proof_of, simulation)),
         "policy": queries.policy_of(ApprovalKind.ACTIVATION),
         "older": queries.open_approvals().filter(about=f"strategy:{name}").first(),
     }

@@ -36,7 +36,7 @@ from trading.services import confirm_person
 
 QUEUE, DETAIL = "approvals/requests/list.html", "approvals/requests/detail.html"
 ASK, POLICIES = "approvals/requests/new.html", "approvals/policies/list.html"
-DETAIL_PARTS = ("approval-state", "approval-decide", "approval-said")
+DETAIL_PARTS = ("approval-state", "approval-decide", "approval-said", "approval-outlook")
 
 
 @never_cache

@@ -19,6 +19,7 @@ from approvals.models import (
     DeadMansSwitch,
     Delivery,
     OnExpiry,
+    Outlook,
     QuietHours,
     Waiver,
 )
@@ -91,6 +92,11 @@ def approval(approval_id: int, *, lock: bool = False) -> Approval:
     if found is None:
         raise ApprovalUnknown(f"There is no approval {approval_id}.")
     return found
+
+
+def outlook_of(version_id: int | None) -> Outlook | None:
+    """What a worker last saw of the bots that would take this version; None before it looked."""
+    return Outlook.objects.filter(version=version_id).select_related("base").first()
 
 
 def open_approvals() -> QuerySet[Approval]:

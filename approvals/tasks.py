@@ -15,6 +15,7 @@ AT_ONCE = 20  # deliveries told of in one go
 LONGEST_S = 15  # of one attempt; the claim lasts longer
 ADVICE_S = 100  # a model's minute and what is around it; less than a step's claim lasts
 SHADOWS_S = 300
+OUTLOOKS_S = 60
 NOTIFICATIONS = {"notifications"}
 MOST_BYTES = 1_000_000_000
 
@@ -51,13 +52,19 @@ def advise(**_: Any) -> None:
 @shared_task
 def expire_approvals(**_: Any) -> None:
     """Each second, from beat; the feed's watch does it too."""
-    services.check_approvals(now=clock.now())
+    services.check_approvals(now=clock.now(), reading=clock.read())
 
 
 @shared_task(soft_time_limit=SHADOWS_S, time_limit=SHADOWS_S + 10)
 def measure_shadows(**_: Any) -> None:
     """Each half hour, from beat: what decided suggestions were worth."""
     services.measure_shadows(now=clock.now())
+
+
+@shared_task(soft_time_limit=OUTLOOKS_S, time_limit=OUTLOOKS_S + 10)
+def measure_outlooks(**_: Any) -> None:
+    """Every five seconds, from beat: what bots would do with what people are asked about."""
+    services.measure_outlooks(now=clock.now())
 
 
 @shared_task

@@ -260,6 +260,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1800.0,
         "options": {"expires": 1800},
     },
+    "measure-outlooks": {
+        "task": "approvals.tasks.measure_outlooks",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "offer-demo": {
         "task": "approvals.tasks.offer_demo",
         "schedule": 30.0,

@@ -36,6 +36,7 @@ class SymbolOutlook:
     """One symbol of a bot at its newest closed candle; values in the quote asset."""
 
     symbol: str
+    asset: str  # that the position is counted in
     close_ms: int
     price: Decimal
     qty: Decimal
@@ -80,6 +81,7 @@ class Held:
     """A position at the close of its symbol's newest candle."""
 
     symbol: str
+    asset: str
     close_ms: int
     price: Decimal
     qty: Decimal
@@ -90,7 +92,14 @@ def side_by_side(active: Seen, candidate: Seen) -> Iterator[SymbolOutlook]:
     """Both versions in each symbol; they saw the same books."""
     for held, ours, theirs in zip(active.held, active.wishes, candidate.wishes, strict=True):
         yield SymbolOutlook(
-            held.symbol, held.close_ms, held.price, held.qty, held.value, ours, theirs
+            held.symbol,
+            held.asset,
+            held.close_ms,
+            held.price,
+            held.qty,
+            held.value,
+            ours,
+            theirs,
         )
 
 
@@ -105,3 +114,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+_NUMBERS = {"equity", "exposure", "exposure_active", "exposure_candidate", "max_exposure"}
+_NUMBERS |= {"max_position", "price", "qty", "value", "wanted", "worth", "fee", "value_after"}
+
+
+def in_numbers(told: Any) -> Any:
+    """`to_json` the other way round: the same mappings and lists, decimals as such."""
+    if isinstance(told, list):
+        return [in_numbers(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    return {
+        name: Decimal(value) if name in _NUMBERS and isinstance(value, str) else in_numbers(value)
+        for name, value in told.items()
+    }

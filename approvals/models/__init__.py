@@ -6,6 +6,7 @@ from approvals.models.approvals import (
     ApprovalKind,
     ApprovalPolicy,
     ClockMove,
+    MachineClock,
     OnExpiry,
     Waiver,
 )
@@ -19,6 +20,7 @@ from approvals.models.notifications import (
     Notification,
     QuietHours,
 )
+from approvals.models.outlooks import Outlook
 from approvals.models.suggestions import Review, Shadow, Source, Suggestion
 
 __all__ = [
@@ -27,12 +29,14 @@ __all__ = [
     "ApprovalKind",
     "ApprovalPolicy",
     "ClockMove",
+    "MachineClock",
     "OnExpiry",
     "Waiver",
     "LlmCall",
     "LlmCircuit",
     "LlmMonth",
     "LlmReservation",
+    "Outlook",
     "Review",
     "Shadow",
     "Source",

@@ -21,6 +21,7 @@ from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
 from approvals.services._limiting import request_limits
 from approvals.services._outlooks import measure_outlooks
+from approvals.services._outlooks import measure_outlooks
 from approvals.services._policies import change_policy, grant_waiver, revoke_waiver
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
 from approvals.services._requests import request_activation, withdraw
@@ -43,6 +44,7 @@ __all__ = [
     "check_approvals",
     "comment",
     "grant_waiver",
+    "measure_outlooks",
     "offer_demo",
     "reasons_against",
     "reject",

@@ -114,8 +114,9 @@ def _seen(bot_id: int, version: StrategyVersion, now: datetime) -> Seen | None:
 
 
 def _held(step: Step) -> Held:
-    lane = step.lane
-    return Held(lane.symbol.name, step.close_ms, lane.last_price, lane.holding.qty, lane.value)
+    lane, symbol = step.lane, step.lane.symbol
+    qty, price = lane.holding.qty, lane.last_price
+    return Held(symbol.name, symbol.base, step.close_ms, price, qty, lane.value)
 
 
 def _wish(books: Books, step: Step, now: datetime) -> Wish:
