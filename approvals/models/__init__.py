@@ -6,7 +6,6 @@ from approvals.models.approvals import (
     ApprovalKind,
     ApprovalPolicy,
     ClockMove,
-    MachineClock,
     OnExpiry,
     Waiver,
 )
@@ -29,7 +28,6 @@ __all__ = [
     "ApprovalKind",
     "ApprovalPolicy",
     "ClockMove",
-    "MachineClock",
     "OnExpiry",
     "Waiver",
     "LlmCall",
