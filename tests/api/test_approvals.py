@@ -99,7 +99,7 @@ def test_a_refused_approval_that_is_over_still_stops_everything(
 
 def test_policies_are_read_by_all_and_changed_by_admins(operator: Api, approver: Api) -> None:
     kinds = [row["kind"] for row in operator.get("approval-policies").json()]
-    assert kinds == ["activation", "go_live", "resume"]
+    assert kinds == ["activation", "go_live", "resume", "limits"]
     assert operator.send("PATCH", ACTIVATION, {"approvers": 2}).status_code == 403
 
     changed = approver.send("PATCH", ACTIVATION, {"approvers": 2})
