@@ -137,7 +137,7 @@ class ExpireCheckView(APIView):
     @extend_schema(request=None, responses=ExpiredSerializer)
     def post(self, request: Request) -> Response:
         """Look for requests whose time is over, as beat and the feed do each second."""
-        ended = services.check_approvals(now=clock.now())
+        ended = services.check_approvals(now=clock.now(), reading=clock.read())
         return Response(ExpiredSerializer({"expired": ended}).data)
 
 

@@ -41,7 +41,6 @@ POLICIES: dict[str, dict[str, Any]] = {
         "step_up": True,
         "on_expiry": OnExpiry.NOTHING,
     },
-    # As it always was: one administrator with a reason.
     # The old limits hold.
     ApprovalKind.LIMITS: {
         "deadline_s": 86_400,
@@ -49,6 +48,7 @@ POLICIES: dict[str, dict[str, Any]] = {
         "step_up": True,
         "on_expiry": OnExpiry.NOTHING,
     },
+    # As it always was: one administrator with a reason.
     ApprovalKind.RESUME: {
         "deadline_s": 86_400,
         "approvers": 0,
@@ -109,17 +109,17 @@ def open_approval_of(version_id: int) -> Approval | None:
     return open_approvals().filter(version=version_id, kind=ApprovalKind.ACTIVATION).first()
 
 
+def open_limits_of(about: str) -> Approval | None:
+    """The open request for looser limits of "bot:7" or "account:3"."""
+    return open_approvals().filter(about=about, kind=ApprovalKind.LIMITS).first()
+
+
 def standing_waiver(now: datetime) -> Waiver | None:
     """The waiver that lets people decide on their own requests now."""
     rows = Waiver.objects.select_related("granted_by").filter(
         revoked_at=None, granted_at__lte=now, expires_at__gt=now
     )
     return rows.order_by("-expires_at").first()
-def open_limits_of(about: str) -> Approval | None:
-    """The open request for looser limits of "bot:7" or "account:3"."""
-    return open_approvals().filter(about=about, kind=ApprovalKind.LIMITS).first()
-
-
 
 
 def channels_of(user: User) -> QuerySet[Channel]:

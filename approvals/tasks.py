@@ -52,7 +52,7 @@ def advise(**_: Any) -> None:
 @shared_task
 def expire_approvals(**_: Any) -> None:
     """Each second, from beat; the feed's watch does it too."""
-    services.check_approvals(now=clock.now())
+    services.check_approvals(now=clock.now(), reading=clock.read())
 
 
 @shared_task(soft_time_limit=SHADOWS_S, time_limit=SHADOWS_S + 10)

@@ -65,27 +65,21 @@ class Jumps:
     """Notices that the wall clock was set, or that the machine slept."""
 
     def __init__(self) -> None:
-        self._apart_ms = self._now_apart_ms()
+        self._apart_ms = clock.read().apart_ms
         self.unheard = False  # there was one that nobody was told of yet
-        self.moved_ms = 0.0  # how far it was set since deadlines were moved with it
 
     def look(self) -> None:
         """Compare the clocks once more."""
-        before, self._apart_ms = self._apart_ms, self._now_apart_ms()
+        before, self._apart_ms = self._apart_ms, clock.read().apart_ms
         if abs(self._apart_ms - before) > JUMP_MS:
             self.unheard = True
-            self.moved_ms += self._apart_ms - before
-
-    def _now_apart_ms(self) -> float:
-        return clock.now_ms() - clock.mono() * 1000
 
 
 def _watch_once(jumps: Jumps) -> None:
     jumps.look()
     try:
         # First of all: silence must end in a stop also when all the rest of this fails.
-        approval_services.watch_approvals(now=clock.now(), moved_ms=jumps.moved_ms)
-        jumps.moved_ms = 0.0
+        approval_services.check_approvals(now=clock.now(), reading=clock.read())
         if jumps.unheard:
             services.doubt_clocks(now=clock.now())
             jumps.unheard = False

@@ -6,6 +6,7 @@ from approvals.models.approvals import (
     ApprovalKind,
     ApprovalPolicy,
     ClockMove,
+    MachineClock,
     OnExpiry,
     Waiver,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "ApprovalKind",
     "ApprovalPolicy",
     "ClockMove",
+    "MachineClock",
     "OnExpiry",
     "Waiver",
     "LlmCall",

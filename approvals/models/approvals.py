@@ -102,7 +102,6 @@ class Approval(models.Model):
     expires_at = models.DateTimeField()  # as it was asked for
     # When it ends on the wall clock: moved when that clock was set; for its use once approved.
     due_at = models.DateTimeField(db_index=True)
-    over_since = models.DateTimeField(null=True)  # first seen over, by one that waits a moment
     reminded = models.PositiveSmallIntegerField(default=0)  # per cent of its life, last told
     ended_at = models.DateTimeField(null=True)  # used, rejected, expired, ...
     ended_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
@@ -217,8 +216,18 @@ class ApprovalDecision(models.Model):
         return f"{self.by_id} {self.verdict}"
 
 
+class MachineClock(models.Model):
+    """Where a machine's wall clock stood against its monotonic one, since its start."""
+
+    boot = models.CharField(max_length=64, unique=True)
+    apart_ms = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return self.boot
+
+
 class ClockMove(models.Model):
-    """The last time that somebody set the wall clock: deadlines were moved with it once."""
+    """The last time that somebody set a wall clock: deadlines were moved with it once."""
 
     at = models.DateTimeField(null=True)  # on the clock as it was set
     by_ms = models.FloatField(default=0)

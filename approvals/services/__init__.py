@@ -14,21 +14,20 @@ from approvals.services._channels import (
 from approvals.services._decisions import NEEDED, approve, comment, reject
 from approvals.services._deliver import deliver
 from approvals.services._demo import offer_demo
-from approvals.services._expiry import check_approvals, watch_approvals
+from approvals.services._expiry import check_approvals
 from approvals.services._follow import follow
 from approvals.services._going_live import approve_live, ask_live
 from approvals.services._heartbeat import beat_outside
 from approvals.services._ledger import prune_notifications, retry_delivery
 from approvals.services._limiting import request_limits
 from approvals.services._outlooks import measure_outlooks
-from approvals.services._outlooks import measure_outlooks
 from approvals.services._policies import change_policy, grant_waiver, revoke_waiver
 from approvals.services._quiet import clear_quiet_hours, set_quiet_hours
 from approvals.services._requests import request_activation, withdraw
 from approvals.services._resuming import request_resume
+from approvals.services._retiring import retire
 from approvals.services._reviews import advance_reviews, start_review
 from approvals.services._shadows import measure_shadows
-from approvals.services._retiring import retire
 from approvals.services._subjects import reasons_against
 from approvals.services._suggestions import follow_decision, put_before_people
 from approvals.services._uses import activate, roll_back
@@ -49,13 +48,12 @@ __all__ = [
     "reasons_against",
     "reject",
     "request_activation",
-    "request_resume",
     "request_limits",
+    "request_resume",
+    "retire",
     "revoke_waiver",
     "roll_back",
-    "watch_approvals",
     "withdraw",
-    "retire",
     # Reviews and suggestions
     "advance_reviews",
     "follow_decision",

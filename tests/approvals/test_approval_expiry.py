@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -13,8 +15,11 @@ from django.db import connections
 from approvals import services
 from approvals.errors import ApprovalExpired
 from approvals.models import Approval, Notification
+from approvals.services._clock_moves import STEP_MS
+from approvals.tasks import expire_approvals
 from approvals.topics import kind_of
 from config import clock, feeding
+from config.clock import Reading
 from config.refusals import Refusal
 from tests.approvals.asking import Table, make_proof, make_table
 from tests.approvals.factories import make_channel
@@ -38,8 +43,8 @@ def state() -> SystemState:
 def test_an_approval_that_nobody_decides_on_stops_everything_and_says_which(table: Table) -> None:
     row = table.ask()
 
-    assert services.watch_approvals(now=table.at(hours=2, seconds=-1)) == []
-    assert services.watch_approvals(now=table.at(hours=2)) == [row.pk]
+    assert services.check_approvals(now=table.at(hours=2, seconds=-1)) == []
+    assert services.check_approvals(now=table.at(hours=2)) == [row.pk]
 
     row.refresh_from_db()
     assert row.state == Approval.State.EXPIRED
@@ -54,11 +59,11 @@ def test_an_approval_that_nobody_decides_on_stops_everything_and_says_which(tabl
 
 def test_only_a_person_resumes_and_the_expired_one_stays_expired(table: Table) -> None:
     row = table.ask()
-    services.watch_approvals(now=table.at(hours=2))
-    services.watch_approvals(now=table.at(hours=3))
+    services.check_approvals(now=table.at(hours=2))
+    services.check_approvals(now=table.at(hours=3))
 
     resume_system(reason="read it, all is well", by=table.approver, now=table.at(hours=4))
-    assert services.watch_approvals(now=table.at(hours=5)) == []
+    assert services.check_approvals(now=table.at(hours=5)) == []
 
     row.refresh_from_db()
     assert (state().state, row.state) == ("RUNNING", "EXPIRED")
@@ -68,7 +73,7 @@ def test_only_a_person_resumes_and_the_expired_one_stays_expired(table: Table) -
 def test_a_policy_may_say_that_silence_leads_to_nothing(table: Table) -> None:
     row = table.ask(on_expiry="NOTHING")
 
-    assert services.watch_approvals(now=table.at(hours=2)) == [row.pk]
+    assert services.check_approvals(now=table.at(hours=2)) == [row.pk]
     assert state().state == "RUNNING"
 
 
@@ -76,48 +81,79 @@ def test_what_was_approved_but_not_used_lapses_without_a_stop(table: Table) -> N
     row = table.ask()
     table.approve(row)
 
-    assert services.watch_approvals(now=table.at(hours=2, minutes=1)) == [row.pk]
+    assert services.check_approvals(now=table.at(hours=2, minutes=1)) == [row.pk]
 
     assert (state().state, table.version.state) == ("RUNNING", "SIMULATED")
     assert AuditEvent.objects.filter(action="approval.lapsed").exists()
 
 
-def test_beat_waits_a_moment_for_the_feed_to_say_that_the_clock_was_set(table: Table) -> None:
-    table.ask()
-
-    assert services.check_approvals(now=table.at(hours=2)) == []
-    assert services.check_approvals(now=table.at(hours=2, seconds=1)) == []
-    assert len(services.check_approvals(now=table.at(hours=2, seconds=2))) == 1
+def seen(*, hours: float = 0, boot: str = "a machine") -> Reading:
+    """The wall clock so far ahead of where it stood first."""
+    return Reading(boot, round(1_800_000_000_000 + hours * 3_600_000))
 
 
 def test_a_clock_set_forward_stops_nothing(table: Table) -> None:
     table.ask()
-    jumped = table.at(hours=1 + 1.5)
+    services.check_approvals(now=table.now, reading=seen())
+    jumped = {"now": table.at(hours=1 + 1.5), "reading": seen(hours=1.5)}
 
-    assert services.check_approvals(now=jumped) == []
-    assert services.watch_approvals(now=jumped, moved_ms=5_400_000) == []
-    assert services.check_approvals(now=jumped + timedelta(seconds=9)) == []
-    assert len(services.watch_approvals(now=table.at(hours=2 + 1.5))) == 1
+    assert services.check_approvals(**jumped) == []
+    assert services.check_approvals(**jumped) == []
+    assert len(services.check_approvals(now=table.at(hours=2 + 1.5), reading=seen(hours=1.5))) == 1
 
 
 def test_a_clock_set_back_gives_nobody_more_time(table: Table) -> None:
     table.ask()
-    jumped = table.at(minutes=-30)
+    services.check_approvals(now=table.now, reading=seen())
+    back = seen(hours=-1.5)
 
-    assert services.watch_approvals(now=jumped, moved_ms=-5_400_000) == []
-    assert len(services.watch_approvals(now=jumped + timedelta(hours=1))) == 1
+    assert services.check_approvals(now=table.at(minutes=-30), reading=back) == []
+    assert len(services.check_approvals(now=table.at(minutes=30), reading=back)) == 1
     assert state().state == "EMERGENCY_STOP"
 
 
-def test_two_watches_move_the_deadlines_once(table: Table) -> None:
+def test_many_processes_on_several_machines_move_the_deadlines_once(table: Table) -> None:
     row = table.ask()
-    for seconds in (0, 1):
-        now = table.at(hours=1, seconds=seconds)
-        services.watch_approvals(now=now, moved_ms=3_600_000 + seconds)
+    for boot in ("one", "other"):
+        services.check_approvals(now=table.now, reading=seen(boot=boot))
+    for boot in ("one", "one", "other", "other"):
+        services.check_approvals(now=table.at(hours=1), reading=seen(hours=1, boot=boot))
 
     row.refresh_from_db()
     assert row.due_at == table.at(hours=3)
     assert row.expires_at == table.at(hours=2)
+
+
+def test_a_machine_that_is_seen_for_the_first_time_moves_nothing(table: Table) -> None:
+    row = table.ask()
+    services.check_approvals(now=table.now, reading=seen())
+
+    services.check_approvals(now=table.at(hours=1), reading=seen(hours=5, boot="started anew"))
+
+    row.refresh_from_db()
+    assert row.due_at == row.expires_at
+
+
+def test_a_clock_that_stood_in_another_year_puts_an_end_off_by_one_life_at_most(
+    table: Table,
+) -> None:
+    row = table.ask()
+    year = 8_766
+    services.check_approvals(now=table.at(hours=-30 * year), reading=seen(hours=-30 * year))
+
+    assert services.check_approvals(now=table.at(hours=1), reading=seen()) == []
+
+    row.refresh_from_db()
+    assert row.due_at == table.at(hours=3)
+
+
+def test_all_processes_of_a_machine_read_the_same_clocks() -> None:
+    script = "from config import clock; r = clock.read(); print(r.boot, r.apart_ms)"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    boot, apart_ms = printed.stdout.split()
+
+    assert boot.decode() == clock.read().boot
+    assert abs(int(apart_ms) - clock.read().apart_ms) < STEP_MS
 
 
 def test_a_stop_whose_process_died_after_the_expiry_is_finished_by_the_tick(
@@ -130,7 +166,7 @@ def test_a_stop_whose_process_died_after_the_expiry_is_finished_by_the_tick(
 
     monkeypatch.setattr("approvals.services._expiry.emergency_stop", killed)
     with pytest.raises(SystemExit):
-        services.watch_approvals(now=table.at(hours=2))
+        services.check_approvals(now=table.at(hours=2))
 
     assert HaltRequest.objects.filter(lifted_at=None).exists()
     finish_emergency_stop(now=table.at(hours=2, seconds=6))
@@ -143,7 +179,7 @@ def test_people_are_reminded_at_half_and_at_four_fifths_once(table: Table) -> No
     services.follow(now=table.now)
     row = table.ask()
     for minutes in (59, 60, 61, 96, 97, 120):
-        services.watch_approvals(now=table.at(minutes=minutes))
+        services.check_approvals(now=table.at(minutes=minutes))
     services.follow(now=table.at(hours=2))
 
     told = list(AuditEvent.objects.order_by("seq").values_list("action", flat=True))
@@ -165,33 +201,32 @@ def test_a_newer_request_takes_the_older_ones_deadline_with_it(table: Table) -> 
     proof = make_proof(fast=9, slow=21)
     newer = table.ask(version_id=proof.version_id, simulation_id=proof.pk, now=table.at(hours=1))
 
-    assert services.watch_approvals(now=table.at(hours=2)) == []
+    assert services.check_approvals(now=table.at(hours=2)) == []
     older.refresh_from_db()
     assert (older.state, newer.state) == ("SUPERSEDED", "PENDING")
 
 
-def test_the_feed_ends_it_when_the_wall_clock_stands_still(
-    table: Table, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("away", [0.0, 600.0], ids=["watched", "set while nothing ran"])
+def test_the_wall_clock_goes_back_an_hour_and_the_end_comes_all_the_same(
+    table: Table, monkeypatch: pytest.MonkeyPatch, away: float
 ) -> None:
-    """The wall clock goes back an hour while the monotonic one goes on."""
     row = table.ask()
-    at: dict[str, Any] = {"wall": table.at(hours=1, minutes=59, seconds=59), "mono": 1_000.0}
+    at: dict[str, Any] = {"wall": table.at(hours=2, seconds=-1 - away), "mono": 1_000.0}
     monkeypatch.setattr(clock, "now", lambda: at["wall"])
     monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(at["wall"]))
     monkeypatch.setattr(clock, "mono", lambda: at["mono"])
-    monkeypatch.setattr("trading.services.watch", lambda **_: None)
-    monkeypatch.setattr("trading.services.doubt_clocks", lambda **_: None)
-    monkeypatch.setattr("trading.services.tell_failures_for_beat", lambda **_: None)
+    for other in ("watch", "doubt_clocks", "tell_failures_for_beat"):
+        monkeypatch.setattr(f"trading.services.{other}", lambda **_: None)
     monkeypatch.setattr("trading.tasks.send_hints", lambda hints: None)
-    jumps = feeding.Jumps()
-    feeding._watch_once(jumps)
+    feeding._watch_once(feeding.Jumps())
 
-    at["wall"] -= timedelta(hours=1)
-    feeding._watch_once(jumps)
+    at["wall"] += timedelta(seconds=away) - timedelta(hours=1)
+    at["mono"] += away
+    feeding._watch_once(feeding.Jumps())  # another process, started after the clock was set
     assert state().state == "RUNNING"
     at["wall"] += timedelta(seconds=1)
     at["mono"] += 1.0
-    feeding._watch_once(jumps)
+    expire_approvals()
 
     row.refresh_from_db()
     assert (row.state, state().state) == ("EXPIRED", "EMERGENCY_STOP")
@@ -208,7 +243,7 @@ class TestAtTheSameMoment:
         at = table.at(hours=2)
         done = _together(
             lambda: table.approve(row, now=at - timedelta(microseconds=1)),
-            lambda: services.watch_approvals(now=at),
+            lambda: services.check_approvals(now=at),
         )
 
         row.refresh_from_db()
@@ -271,7 +306,7 @@ def test_a_bot_that_ran_is_stopped_by_an_expiry(table: Table) -> None:
     table.ask()
     Bot.objects.update(status=Bot.Status.RUNNING)
 
-    services.watch_approvals(now=table.at(hours=2))
+    services.check_approvals(now=table.at(hours=2))
 
     assert not Bot.objects.running().exists()
     with pytest.raises((ApprovalExpired, Refusal)):

@@ -85,7 +85,7 @@ class Life:
         )
 
     def watch(self) -> None:
-        services.watch_approvals(now=self.now)
+        services.check_approvals(now=self.now)
         state = SystemState.objects.get(pk=1)
         assert (state.state == "EMERGENCY_STOP") == self.undecided_since()
         if state.state == "EMERGENCY_STOP":

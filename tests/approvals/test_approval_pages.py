@@ -137,7 +137,7 @@ def test_a_version_is_asked_for_on_its_page(table: Table) -> None:
 
 def test_an_expired_request_says_that_it_stopped_everything(table: Table) -> None:
     row = table.ask()
-    services.watch_approvals(now=table.at(hours=2))
+    services.check_approvals(now=table.at(hours=2))
     client = as_(table.approver)
 
     assert "expired undecided" in text(client, f"/approvals/{row.pk}/")

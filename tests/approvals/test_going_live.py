@@ -152,7 +152,7 @@ def test_a_revoked_request_stops_waiting(desk: LiveDesk) -> None:
     grant = ask(desk)
     revoke_grant(grant_id=grant.pk, reason="not now", by=desk.asker, now=desk.now)
 
-    assert services.watch_approvals(now=desk.at(hours=2)) == []
+    assert services.check_approvals(now=desk.at(hours=2)) == []
     assert Approval.objects.get(grant=grant).state == "WITHDRAWN"
 
 

@@ -129,7 +129,7 @@ class TestTheWay:
         before = room.knobs
 
         assert (row.about, row.due_at) == (f"bot:{room.desk.bot.pk}", room.at(days=1))
-        assert services.watch_approvals(now=room.at(days=1)) == [row.pk]
+        assert services.check_approvals(now=room.at(days=1)) == [row.pk]
         row.refresh_from_db()
         assert (row.state, room.knobs) == ("EXPIRED", before)
         assert SystemState.objects.get(pk=1).state == "RUNNING"
@@ -187,7 +187,7 @@ class TestTheWay:
         make_channel()
         services.follow(now=room.now)
         row = room.ask()
-        services.watch_approvals(now=room.at(hours=20))
+        services.check_approvals(now=room.at(hours=20))
         services.follow(now=room.at(hours=20))
 
         actions = AuditEvent.objects.filter(subject=f"approval:{row.pk}")
