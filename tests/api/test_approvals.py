@@ -88,7 +88,7 @@ def test_a_refused_approval_that_is_over_still_stops_everything(
 ) -> None:
     row = asked(operator)
     long_ago = table.at(seconds=-60)
-    Approval.objects.update(due_at=long_ago, over_since=long_ago)
+    Approval.objects.update(due_at=long_ago)
 
     answer = approver.post(f"approvals/{row['id']}/approve", {"digest": row["digest"]})
 

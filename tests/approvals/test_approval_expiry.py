@@ -95,7 +95,7 @@ def seen(*, hours: float = 0, boot: str = "a machine") -> Reading:
 def test_a_clock_set_forward_stops_nothing(table: Table) -> None:
     table.ask()
     services.check_approvals(now=table.now, reading=seen())
-    jumped = {"now": table.at(hours=1 + 1.5), "reading": seen(hours=1.5)}
+    jumped: dict[str, Any] = {"now": table.at(hours=2.5), "reading": seen(hours=1.5)}
 
     assert services.check_approvals(**jumped) == []
     assert services.check_approvals(**jumped) == []
