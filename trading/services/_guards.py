@@ -7,15 +7,18 @@ because what it holds can't be sold twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 
 from config import clock
 from trading import order_state, protection
-from trading.models import Order, OrderIntent, Protection
-from trading.models.orders import OrderType, Side
+from trading.models import Order, OrderIntent, Position, Protection
+from trading.models.orders import STOPS, OrderType, Side
 from trading.order_state import OrderStatus
 from trading.protection import Ended, Step, Stop
 from trading.services._books import Books, Lane
@@ -106,7 +109,27 @@ def guards_of_position(bot_id: int, symbol_id: int, opened_at: datetime | None) 
     return list(rows[:NEWEST])
 
 
-def ended(guards: list[Order], now: datetime) -> list[Ended]:
+def guards_of_positions(positions: Sequence[Position]) -> dict[tuple[int, int], list[Order]]:
+    """The same of many at once, by bot and symbol."""
+    prefixes = {
+        (each.bot_id, each.symbol_id): guard_prefix(each.bot_id, each.symbol_id, each.opened_at)
+        for each in positions
+        if each.opened_at is not None
+    }
+    if not prefixes:
+        return {}
+    nth = Window(RowNumber(), partition_by=[F("bot"), F("symbol")], order_by="-pk")
+    rows = Order.objects.filter(bot__in={bot for bot, _ in prefixes}, type__in=STOPS)
+    rows = rows.annotate(nth=nth).filter(nth__lte=NEWEST).select_related("intent").order_by("-pk")
+    found: dict[tuple[int, int], list[Order]] = {pair: [] for pair in prefixes}
+    for order in rows:
+        pair = order.bot_id, order.symbol_id
+        if order.intent.idempotency_key.startswith(prefixes.get(pair, "-")):
+            found[pair].append(order)
+    return found
+
+
+def ended(guards: Sequence[Order], now: datetime) -> list[Ended]:
     return [
         Ended(
             status=OrderStatus(order.status),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -22,12 +24,14 @@ from trading.order_state import OrderStatus
 from trading.protection import Scene, Sight, Stop
 from trading.services._audit import record
 from trading.services._books import filters_of
-from trading.services._guards import end_order, ended, guards_of_position
+from trading.services._guards import end_order, ended, guards_of_positions
 from trading.services._orders import WITH
 
 State = Protection.State
+LOST, RESTORED = "protection.lost", "protection.restored"  # what the audit log says
 HOLD = timedelta(seconds=10)  # a person's sale takes no longer from the stop's end to its claim
 UNRESOLVED = (OrderStatus.NEW, *order_state.UNRESOLVED)
+Pair = tuple[int, int]  # bot and symbol: of one position
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,31 @@ class Look:
     level: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is stored about all positions that are looked at."""
+
+    sales: Mapping[Pair, Sequence[Order]]  # that may still fill, stops among them
+    guards: Mapping[Pair, Sequence[Order]]  # protective orders of old, where none stands
+    system_runs: bool
+
+
 def watch_protection(*, now: datetime, bot_id: int | None = None) -> int:
-    """Bring what is known of every live position's protection up to date; how many changed."""
+    """Bring what is known of every live position's protection up to date; how many changed.
+
+    Asks the same few questions for one position as for many, and writes only what is news.
+    """
     known = Protection.objects.select_related("bot", "symbol")
     held = _held()
     if bot_id is not None:
         held, known = held.filter(bot_id=bot_id), known.filter(bot_id=bot_id)
-    looks = [look for position in held if (look := look_at(position, now)) is not None]
-    pairs = {(look.position.bot_id, look.position.symbol_id) for look in looks}
-    over = [row for row in known if (row.bot_id, row.symbol_id) not in pairs]
+    looks = _look_at(held, now)
+    rows = {(row.bot_id, row.symbol_id): row for row in known}
+    over = [row for pair, row in rows.items() if pair not in looks]
     for row in over:
         _end(row, now)
-    return len(over) + sum(_note(look, now) for look in looks)
+    news = [look for pair, look in looks.items() if _is_news(look, rows.get(pair), now)]
+    return len(over) + sum(_note(look, now) for look in news)
 
 
 def make_way(*, bot: Bot, symbol: Symbol, now: datetime) -> None:
@@ -69,26 +86,35 @@ def make_way(*, bot: Bot, symbol: Symbol, now: datetime) -> None:
             )
 
 
-def look_at(position: Position, now: datetime) -> Look | None:
-    """None where the strategy declares no stop."""
-    stop = _stop(position)
-    if stop is None:
-        return None
-    live = Order.objects.filter(
-        bot=position.bot, symbol=position.symbol, side="SELL", status__in=order_state.LIVE
-    )
-    orders = list(live)
-    standing = [order for order in orders if order.is_guard and _stands(order)]
-    sight = protection.judge(_scene(position, stop, orders, standing, now))
+def _look_at(held: Iterable[Position], now: datetime) -> dict[Pair, Look]:
+    """The positions whose strategy declares a stop."""
+    stops = {_pair(each): (each, stop) for each in held if (stop := _stop(each)) is not None}
+    if not stops:
+        return {}
+    facts = _facts_about([position for position, _ in stops.values()])
+    return {pair: _look(position, stop, facts, now) for pair, (position, stop) in stops.items()}
+
+
+def _look(position: Position, stop: Stop, facts: _Facts, now: datetime) -> Look:
+    sight = protection.judge(_scene(position, stop, facts, now))
+    standing = _standing(facts.sales.get(_pair(position), []))
     trigger = standing[0].price if standing else None
     return Look(position, sight, f"{plain(trigger or stop.trigger):f}")
 
 
-def _scene(
-    position: Position, stop: Stop, orders: list[Order], standing: list[Order], now: datetime
-) -> Scene:
-    bot, symbol = position.bot, position.symbol
-    guards = [order for order in orders if order.is_guard]
+def _facts_about(positions: Sequence[Position]) -> _Facts:
+    bots = {position.bot_id for position in positions}
+    sales: dict[Pair, list[Order]] = defaultdict(list)
+    for order in Order.objects.filter(bot__in=bots, side="SELL", status__in=order_state.LIVE):
+        sales[_pair(order)].append(order)
+    bare = [position for position in positions if not _standing(sales.get(_pair(position), []))]
+    return _Facts(sales, guards_of_positions(bare), _system_runs())
+
+
+def _scene(position: Position, stop: Stop, facts: _Facts, now: datetime) -> Scene:
+    bot, symbol, pair = position.bot, position.symbol, _pair(position)
+    orders = facts.sales.get(pair, [])
+    standing, guards = _standing(orders), [order for order in orders if order.is_guard]
     return Scene(
         venue=Knobs.model_validate(bot.knobs).protection,
         held=stop.qty,
@@ -98,14 +124,20 @@ def _scene(
         selling=len(guards) < len(orders),
         taken=symbol.stops != Symbol.Stops.NONE,
         placeable=protection.is_placeable(stop, filters_of(symbol)),
-        newest_first=ended(guards_of_position(bot.pk, symbol.pk, position.opened_at), now),
+        newest_first=ended(facts.guards.get(pair, []), now),
         bot_runs=bot.is_running,
-        system_runs=_system_runs(),
+        system_runs=facts.system_runs,
     )
 
 
-def _stands(order: Order) -> bool:
-    return order.status in order_state.WORKING and order.pending_cancel_at is None
+def _pair(row: Position | Order) -> Pair:
+    return row.bot_id, row.symbol_id
+
+
+def _standing(orders: Iterable[Order]) -> list[Order]:
+    """Protective orders that work and are meant to stay."""
+    working = [order for order in orders if order.is_guard and order.status in order_state.WORKING]
+    return [order for order in working if order.pending_cancel_at is None]
 
 
 def _held() -> QuerySet[Position]:
@@ -137,22 +169,35 @@ def _system_runs() -> bool:
     return SystemState.objects.filter(pk=1, state=running, scheduler_on=True).exists()
 
 
-def _note(look: Look, now: datetime) -> bool:
-    """Keep it if it is news; two watchers at once tell people once."""
-    sight, position = look.sight, look.position
-    seen = {
+def _is_news(look: Look, row: Protection | None, now: datetime) -> bool:
+    """Whether the row says otherwise, or people are to be told; asked again under its lock."""
+    return row is None or _differs(look, row) or bool(_word(row, look.sight, now))
+
+
+def _differs(look: Look, row: Protection) -> bool:
+    return any(getattr(row, name) != value for name, value in _seen(look).items())
+
+
+def _seen(look: Look) -> dict[str, Any]:
+    sight = look.sight
+    return {
         "state": sight.state,
         "reason": sight.why or "",
         "detail": sight.detail[:60],
         "watched": sight.watched,
         "level": look.level[:40],
     }
+
+
+def _note(look: Look, now: datetime) -> bool:
+    """Keep it if it is news; two watchers at once tell people once."""
+    sight, position, seen = look.sight, look.position, _seen(look)
     with transaction.atomic():
         row, fresh = Protection.objects.get_or_create(
             bot=position.bot, symbol=position.symbol, defaults={**seen, "since": now}
         )
         row = Protection.objects.select_for_update(no_key=True).get(pk=row.pk)
-        changed = fresh or any(getattr(row, name) != value for name, value in seen.items())
+        changed = fresh or _differs(look, row)
         if row.state != sight.state:
             row.since = now
         for name, value in seen.items():
@@ -166,17 +211,19 @@ def _note(look: Look, now: datetime) -> bool:
 
 def _tell(row: Protection, position: Position, sight: Sight, now: datetime) -> bool:
     """People hear of it once when it is lost, and once when it is back."""
+    word = _word(row, sight, now)
+    if word:
+        row.alarmed_at = now if word == LOST else None
+        _announce(row, position.bot, position.symbol, word, now)
+    return bool(word)
+
+
+def _word(row: Protection, sight: Sight, now: datetime) -> str:
+    """The audit action that is due."""
     for_s = abs((now - row.since).total_seconds())
-    alarming = protection.is_alarming(sight, for_s=for_s)
-    if alarming and row.alarmed_at is None:
-        row.alarmed_at = now
-        _announce(row, position.bot, position.symbol, "protection.lost", now)
-        return True
-    if row.alarmed_at is not None and sight.state != State.UNPROTECTED:
-        row.alarmed_at = None
-        _announce(row, position.bot, position.symbol, "protection.restored", now)
-        return True
-    return False
+    if row.alarmed_at is None:
+        return LOST if protection.is_alarming(sight, for_s=for_s) else ""
+    return RESTORED if sight.state != State.UNPROTECTED else ""
 
 
 def _end(row: Protection, now: datetime) -> None:
@@ -186,7 +233,7 @@ def _end(row: Protection, now: datetime) -> None:
         if gone:
             if row.alarmed_at is not None:
                 record(
-                    action="protection.restored",
+                    action=RESTORED,
                     subject=f"bot:{row.bot_id}",
                     by=None,
                     now=now,
@@ -206,7 +253,7 @@ def _announce(row: Protection, bot: Bot, symbol: Symbol, action: str, now: datet
         reason=reason,
         after={"symbol": str(symbol), "state": str(row.state), "watched": row.watched},
     )
-    lost = action == "protection.lost"
+    lost = action == LOST
     watched = "the software stop watches" if row.watched else "nothing watches"
     text = (
         f"{bot.name}: {symbol.name} is unprotected ({reason.replace('_', ' ')}); {watched}."
