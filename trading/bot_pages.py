@@ -72,6 +72,12 @@ def bot_context(bot_id: int, params: Mapping[str, str]) -> dict[str, Any]:
         "decision_filter": DecisionFilter(params),
         "rows": cache(partial(_rows, bot, tab, params)),
         "params": cache(partial(_params, bot)),
+        **_settings(bot),
+    }
+
+
+def _settings(bot: Bot) -> dict[str, Any]:
+    return {
         "knobs_form": KnobsForm(initial=knobs_initial(bot.knobs), prefix="knobs"),
         "name_form": NameForm(initial={"name": bot.name}),
         "limits_need": cache(services.limits_need),
