@@ -76,21 +76,21 @@ from trading.services._tick import (
 from trading.services._versions import (
     activate_version,
     approve_version,
+    change_draft,
     create_version,
+    delete_draft,
+    propose_version,
     retire_version,
     roll_back_version,
+    save_draft,
+    subject_of,
     unapprove_version,
 )
 from trading.services.accounts._accounts import (
     add_account,
-    change_draft,
     credentials_of,
-    delete_draft,
-    propose_version,
     get_account,
     keyring,
-    save_draft,
-    subject_of,
     remove_account,
     replace_key,
     reseal_accounts,
@@ -101,6 +101,7 @@ from trading.services.accounts._accounts import (
 )
 from trading.services.accounts._brokers import warm_brokers
 from trading.services.accounts._checks import check_account, watch_clocks
+from trading.services.accounts._reachability import reconcile_soon
 from trading.services.accounts._streams import (
     Followed,
     followed_accounts,
@@ -126,7 +127,6 @@ from trading.services.live._orders import (
 from trading.services.live._watch import doubt_clocks, watch_live
 from trading.services.reconciliation._incident_orders import cancel_incident_order
 from trading.services.reconciliation._incidents import acknowledge_incident
-from trading.services.reconciliation._reachability import reconcile_soon
 from trading.services.reconciliation._reconcile import (
     reconcile_account,
     reconcile_due,
@@ -156,8 +156,8 @@ from trading.services.research._walks import walk_strategy
 
 __all__ = [
     "InSample",
-    "measure_in_sample",
     "outlook_of",
+    "measure_in_sample",
     "split_ms",
     "prune_confirmations",
     "tell_failures",
@@ -227,6 +227,11 @@ __all__ = [
     "create_token",
     "create_user",
     "create_version",
+    "change_draft",
+    "delete_draft",
+    "propose_version",
+    "save_draft",
+    "subject_of",
     "activate_version",
     "active_for",
     "approve_version",
@@ -234,11 +239,6 @@ __all__ = [
     "evidence_reasons",
     "request_halt",
     "retire_version",
-    "change_draft",
-    "delete_draft",
-    "propose_version",
-    "save_draft",
-    "subject_of",
     "roll_back_version",
     "unapprove_version",
     "emergency_stop",

@@ -24,7 +24,7 @@ from trading.order_state import OrderStatus
 from trading.services._fills import FillReport, apply_fills
 from trading.services._orders import WITH, cancel_one, move, reference, settle, submit_order
 from trading.services.accounts._brokers import BrokerFor, broker_for
-from trading.services.reconciliation._reachability import was_not_reached, was_reached
+from trading.services.accounts._reachability import was_not_reached, was_reached
 
 log = structlog.get_logger(__name__)
 
