@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
@@ -12,15 +11,11 @@ from django.conf import settings
 
 from approvals import ai_queries, services
 from approvals.models import Approval, Review, Source, Suggestion
-from config import clock
-from config.refusals import Refusal
-from marketdata.models import TIMEFRAMES
 from strategies import registry
 from trading import queries as trading_queries
 from trading.filters import Filter
-from trading.forms import InstantField, tradable_symbols
 from trading.models import Bot
-from trading.simulation_pages import initial_of, sheet, stored_candles
+from trading.simulation_pages import sheet
 
 STRATEGIES = [(one.name, one.title) for one in registry.STRATEGIES.values()]
 COMPARED = (
@@ -49,72 +44,6 @@ class SuggestionFilter(Filter):
         choices=[("", "Any state"), *Suggestion.State.choices], required=False, label="state"
     )
     lookups = {"strategy": "strategy__name"}
-
-
-class ReviewForm(forms.Form):
-    """Who suggests, and on what."""
-
-    strategy = forms.ChoiceField(choices=STRATEGIES)
-    source = forms.ChoiceField(
-        label="Who suggests",
-        choices=[(Source.LLM, "Language model"), (Source.RULES, "Advisor's rules")],
-        help_text="The rules cost nothing and need no model.",
-    )
-    symbols = forms.ModelMultipleChoiceField(
-        tradable_symbols(),
-        widget=forms.CheckboxSelectMultiple,
-        help_text="They share one cash, so they need one quote asset.",
-        error_messages={"required": "Choose at least one symbol."},
-    )
-    timeframe = forms.ChoiceField(choices=TIMEFRAMES)
-    start = InstantField(label="From, UTC")
-    end = InstantField(
-        label="To, UTC", help_text="The last 30 % prove the candidate and are shown to no model."
-    )
-    rounds = forms.IntegerField(
-        min_value=1, max_value=5, help_text="Attempts; each is told what the one before did."
-    )
-    note = forms.CharField(
-        required=False,
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="For the model to read beside the numbers.",
-    )
-
-    def asked(self) -> dict[str, Any]:
-        """What `services.start_review` takes."""
-        given = self.cleaned_data
-        return {
-            "source": given["source"],
-            "symbols": [str(symbol) for symbol in given["symbols"]],
-            "timeframe": given["timeframe"],
-            "from_ms": clock.to_ms(given["start"]),
-            "to_ms": clock.to_ms(given["end"]),
-            "rounds": given["rounds"],
-            "note": given["note"],
-        }
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Show what the service refused next to the field that it is about."""
-        names = {"to": "end", "from": "start"}
-        field = next((names.get(name, name) for name in refusal.fields), None)
-        self.add_error(field if field in self.fields else None, refusal.detail)
-
-
-def new_review(data: Mapping[str, str], *, sent: bool) -> ReviewForm:
-    """The form, beginning with what the address names."""
-    source = Source.LLM if ai_queries.health().state == "ready" else Source.RULES
-    initial = {
-        **initial_of(data),
-        "strategy": data.get("strategy", ""),
-        "source": source,
-        "rounds": settings.ENV.llm_rounds,
-    }
-    return ReviewForm(data if sent else None, initial=initial)
-
-
-def new_context(form: ReviewForm) -> dict[str, Any]:
-    return {"form": form, "health": ai_queries.health, "stored": stored_candles}
 
 
 def log_context(now: datetime) -> dict[str, Any]:

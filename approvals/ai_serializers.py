@@ -149,6 +149,9 @@ class AskReviewSerializer(StrictSerializer):
     rounds = serializers.IntegerField(min_value=1, max_value=5, required=False)
     note = serializers.CharField(max_length=500, required=False, allow_blank=True)
     search_id = serializers.IntegerField(min_value=1, required=False)
+    places = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), max_length=50, required=False
+    )
     params = serializers.DictField(required=False)
 
     def get_fields(self) -> dict[str, Any]:

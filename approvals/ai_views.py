@@ -9,12 +9,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import ai_pages, ai_queries, services
+from approvals.review_form import NewReview
 from config import clock
 from config.pages import Request, done, go, page, pages_of
 from config.refusals import Refusal
 from strategies import access as strategy_access
 from trading import access
-from trading.simulation_pages import query_of
 
 PER_PAGE = 25
 
@@ -67,24 +67,21 @@ def suggestion(request: Request, suggestion_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @permission_required(strategy_access.OPERATE, raise_exception=True)
 def review_new(request: Request) -> HttpResponse:
-    sent = request.method == "POST"
-    form = ai_pages.new_review(request.POST if sent else query_of(request.GET), sent=sent)
-    if sent and form.is_valid():
+    """Its own button starts; what other pages send to it fills the form."""
+    sent = request.method == "POST" and "start_run" in request.POST
+    new = NewReview(request.POST if request.method == "POST" else request.GET, sent=sent)
+    if sent and new.is_valid:
         try:
             made = services.start_review(
-                strategy=form.cleaned_data["strategy"],
-                asked=form.asked(),
-                by=request.user,
-                now=clock.now(),
+                strategy=new.strategy, asked=new.asked(), by=request.user, now=clock.now()
             )
         except Refusal as refusal:
-            form.refuse(refusal)
+            new.refuse(refusal)
         else:
             to = reverse("approvals:review", args=[made.pk])
             return go(request, f"Review {made.pk} runs.", to=to)
-    context, status = ai_pages.new_context(form), 422 if sent else 200
-    template = "approvals/reviews/new.html"
-    return page(request, template, context, parts=("review-form",), status=status)
+    template, status = "approvals/reviews/new.html", 422 if sent else 200
+    return page(request, template, new.context, parts=("review-form",), status=status)
 
 
 @require_safe

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals import ai_views, views
+from approvals import ai_views, views, workbench_views
 from approvals.approval_urls import urlpatterns as approval_urls
 
 app_name = "approvals"
+_VERSION = "strategies/<slug:name>/versions/<int:number>"
 
 urlpatterns = [
     path("notifications/", views.channels, name="channels"),
@@ -31,6 +32,8 @@ urlpatterns = [
     path("suggestions/<int:suggestion_id>/", ai_views.suggestion, name="suggestion"),
     path("reviews/new/", ai_views.review_new, name="review-new"),
     path("reviews/<int:review_id>/", ai_views.review, name="review"),
+    path(f"{_VERSION}/", workbench_views.version, name="version"),
+    path(f"{_VERSION}/retire/", workbench_views.version_retire, name="version-retire"),
     *approval_urls,
     path("push-worker.js", views.push_worker, name="push-worker"),
 ]

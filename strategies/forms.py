@@ -67,7 +67,8 @@ def _field(name: str, details: Schema) -> forms.Field:
         return forms.IntegerField(**bounds, **common)
     # A Decimal: what was typed reaches the model digit by digit.
     field = forms.DecimalField(**bounds, **common)
-    field.widget.attrs["step"] = "any"
+    # How far an arrow key goes; what lies between two steps is refused by nobody.
+    field.widget.attrs["step"] = details.get("step", "any")
     return field
 
 

@@ -10,9 +10,11 @@ from django.db.models import Count
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from config.pages import Request, page, whole_number
+from config.pages import Request, page, pages_of, whole_number
 from strategies import access, queries, registry
 from strategies.models import Strategy, StrategyVersion
+
+PER_PAGE = 20
 
 
 @require_safe
@@ -29,16 +31,19 @@ def strategies(request: Request) -> HttpResponse:
 @permission_required(access.VIEW, raise_exception=True)
 def strategy(request: Request, name: str) -> HttpResponse:
     code, row = registry.get(name), queries.strategy_named(name)
-    versions = list(queries.versions_of(name).annotate(bot_count=Count("bots")).order_by("-number"))
+    counted = queries.versions_of(name).annotate(bot_count=Count("bots"))
+    versions = list(counted.order_by("-number"))
     context: dict[str, Any] = {
         "strategy": row,
         "versions": versions,
+        "page": pages_of(request, versions, per_page=PER_PAGE),
         "warmup": code.warmup(code.validated({})),
         "properties": code.schema()["properties"],
         "outdated": [one for one in versions if not queries.runs_installed_code(one)],
         **_comparison(versions, request.GET),
     }
-    return page(request, "strategies/strategies/detail.html", context, parts=("comparison",))
+    parts = ("comparison", "versions")
+    return page(request, "strategies/strategies/detail.html", context, parts=parts)
 
 
 def _comparison(versions: Sequence[StrategyVersion], params: Any) -> dict[str, Any]:

@@ -24,10 +24,12 @@ from trading.views import (
     searches,
     simulations,
     tokens,
+    versions,
 )
 
 app_name = "trading"
 KINDS = "|".join(map(re.escape, exports.KINDS))
+_VERSION = "strategies/<slug:name>/versions/<int:number>"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -118,6 +120,16 @@ urlpatterns = [
     path("searches/<int:search_id>/resume/", searches.search_resume, name="search-resume"),
     path("searches/<int:search_id>/propose/", searches.search_propose, name="search-propose"),
     path("searches/<int:search_id>/trials.csv", searches.search_csv, name="search-csv"),
+    path("strategies/<slug:name>/compare/", versions.versions_compare, name="versions-compare"),
+    re_path(
+        r"^strategies/(?P<name>[-\w]+)/versions\.(?P<kind>csv|json)$",
+        versions.versions_export,
+        name="versions-export",
+    ),
+    path("strategies/<slug:name>/versions/new/", versions.draft_new, name="draft-new"),
+    path(f"{_VERSION}/edit/", versions.draft_edit, name="draft-edit"),
+    path(f"{_VERSION}/delete/", versions.draft_delete, name="draft-delete"),
+    path(f"{_VERSION}/propose/", versions.version_propose, name="version-propose"),
     path("controls/", controls.controls, name="controls"),
     path("controls/pause/", controls.system_pause, name="system-pause"),
     path("controls/resume/", controls.system_resume, name="system-resume"),

@@ -34,7 +34,7 @@ from strategies import registry
 from trading import events
 from trading import queries as trading_queries
 from trading.knobs import Knobs
-from trading.models import Bot, Job
+from trading.models import Bot, Job, Search
 from trading.services import cancel_job, record, update_job
 
 log = structlog.get_logger(__name__)
@@ -66,8 +66,8 @@ def start_review(
 
     `asked`: `source` (the model if one is switched on, else the rules), `symbols` and `timeframe`
     (those of the newest bot that uses the strategy), `from_ms`, `to_ms` (the last year), `rounds`,
-    `note`, `search_id` or `params` of an OPTIMISER or PERSON. Refuses ReviewInvalid, LlmOff,
-    LlmPriceUnknown.
+    `note`, `search_id` and `places` among its best of an OPTIMISER, `params` of a PERSON. Refuses
+    ReviewInvalid, LlmOff, LlmPriceUnknown.
     """
     row = strategy_queries.strategy_called(strategy)
     base = strategy_queries.active_version(row.name)
@@ -256,13 +256,24 @@ def _wanted(
             raise ReviewInvalid("That search has found nothing for this strategy.")
         names = ("symbols", "timeframe", "from_ms", "to_ms", "knobs", "starting_cash", "seed")
         stretch = {name: getattr(search, name) for name in names}
-        return _others(strategy, [one["params"] for one in search.best]), stretch
+        return _others(strategy, _chosen(search, asked.get("places"))), stretch
     stretch = _stretch(strategy, asked, now)
     if source == Source.PERSON:
         if not asked.get("params"):
             raise ReviewInvalid("Say which parameters.", fields={"params": ["They are missing."]})
         return _others(strategy, [asked["params"]]), stretch
     return [], stretch
+
+
+def _chosen(search: Search, places: Sequence[int] | None) -> list[Mapping[str, Any]]:
+    """The best tries of a search, or those in these places, the best first."""
+    best = [one["params"] for one in search.best]
+    if places is None:
+        return best
+    if not places or not set(places) <= set(range(1, len(best) + 1)):
+        what = [f"It keeps its {len(best)} best: 1 to {len(best)}."]
+        raise ReviewInvalid("There is no such place.", fields={"places": what})
+    return [best[place - 1] for place in sorted(set(places))]
 
 
 def _others(strategy: str, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from django import template
 from approvals import queries
 from approvals.models import Approval
 from strategies import queries as strategy_queries
-from strategies.models import Activation, Strategy, StrategyVersion
+from strategies.models import Strategy, StrategyVersion
 
 register = template.Library()
 
@@ -30,13 +30,6 @@ def rollback_target(strategy: Strategy) -> StrategyVersion | None:
     """What a rollback would bring back; None when there is nothing, or it was done already."""
     last = strategy_queries.last_activation(strategy.name)
     return last.replaced if last and not last.rollback else None
-
-
-@register.simple_tag
-def activations(strategy: Strategy) -> list[Activation]:
-    """The newest changes of what is active."""
-    rows = Activation.objects.filter(strategy=strategy)
-    return list(rows.select_related("version", "replaced", "by")[:10])
 
 
 @register.filter

@@ -98,6 +98,7 @@ def test_a_review_is_started_on_a_page() -> None:
         "end": "2024-03-06T00:00",
         "rounds": "1",
         "note": "",
+        "start_run": "1",
     }
 
     answer_ = client.post("/reviews/new/", data)
@@ -131,6 +132,7 @@ def test_a_wrong_review_shows_its_form_again(change: dict[str, Any]) -> None:
         "start": "2024-03-01T00:00",
         "end": "2024-03-06T00:00",
         "rounds": "1",
+        "start_run": "1",
         **change,
     }
 

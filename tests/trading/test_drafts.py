@@ -40,7 +40,7 @@ def state(version: StrategyVersion) -> str:
 def test_each_step_of_a_draft_is_audited_once() -> None:
     start()
     by, draft = make_user(), make_draft(fast=4)
-    changes = {"version_id": draft.pk, "by": by, "now": NOW}
+    changes: dict[str, Any] = {"version_id": draft.pk, "by": by, "now": NOW}
     services.change_draft(params={"fast": 6}, note="better", **changes)
     services.change_draft(params={"fast": 6}, note="better", **changes)  # changes nothing
     services.propose_version(version_id=draft.pk, by=by, now=NOW)
@@ -95,7 +95,7 @@ def test_whoever_uses_a_drafts_parameters_proposes_it() -> None:
 def test_a_simulated_draft_is_proposed_because_evidence_is_about_what_stays(side: str) -> None:
     start()
     draft = make_draft(fast=4)
-    asked = {"params": None, side: draft.number}
+    asked: dict[str, Any] = {"params": None, side: draft.number}
 
     start(**asked)
 

@@ -48,6 +48,7 @@ from trading.queries._reconciliation import (
 )
 from trading.queries._simulations import (
     last_verdicts,
+    newest_between,
     newest_search,
     report_bytes,
     report_of,
@@ -100,6 +101,7 @@ __all__ = [
     "is_stale",
     "jobs",
     "last_verdicts",
+    "newest_between",
     "meter_of",
     "match_rate",
     "newest_search",

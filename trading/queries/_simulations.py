@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from strategies.models import StrategyVersion
 from trading import artifacts, tear_sheet
@@ -47,6 +47,12 @@ def last_verdicts(versions: list[StrategyVersion]) -> dict[int, Simulation]:
     """The newest finished simulation of each version that has one."""
     rows = simulations().filter(version__in=versions).exclude(finished_at=None)
     return {row.version_id: row for row in rows.reverse()}
+
+
+def newest_between(one: StrategyVersion, other: StrategyVersion) -> Simulation | None:
+    """The newest finished simulation of one of the two against the other."""
+    pair = Q(version=one, baseline=other) | Q(version=other, baseline=one)
+    return simulations().filter(pair).exclude(finished_at=None).first()
 
 
 def searches() -> QuerySet[Search]:
