@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+
 from django import template
 
 from approvals import queries
@@ -30,6 +32,15 @@ def rollback_target(strategy: Strategy) -> StrategyVersion | None:
     """What a rollback would bring back; None when there is nothing, or it was done already."""
     last = strategy_queries.last_activation(strategy.name)
     return last.replaced if last and not last.rollback else None
+
+
+@register.filter
+def amount(text: str) -> str:
+    """A limit as it is stored, "1000000", as people read it: 1,000,000. Words stay."""
+    try:
+        return f"{Decimal(text):,f}"
+    except InvalidOperation:
+        return text
 
 
 @register.filter

@@ -107,7 +107,7 @@ def test_a_refused_form_shows_what_is_looser_and_asks_with_what_was_typed(
 
     assert refused.status_code == 409
     assert "Maximum exposure of equity 0.5 0.9" in text
-    assert "daily loss limit 0.1 to 0.01 of equity: no looser" in text
+    assert "daily loss limit 0.1 to 0.01 of equity: not looser" in text
     assert "Ask 1 other person" in text
     assert len(fields.ids) == len(set(fields.ids))
     assert fields.values["knobs-max_exposure"] == "0.9"
@@ -170,7 +170,7 @@ def test_the_request_shows_what_it_would_allow_and_another_person_decides(
 
     assert f"Looser limits of {desk.bot.name}" in page
     assert "Maximum exposure of equity 0.5 0.9 looser" in page
-    assert "Maximum position of equity 1 0.5 no looser" in page
+    assert "Maximum position of equity 1 0.5 not looser" in page
     assert "Positions worth 300.00 USDT of an equity of 800.00 USDT" in page
     assert "400.00 to 720.00 USDT" in page
     assert "Its grant allows 500 USDT in one order and 800 USDT in all" in page
