@@ -21,7 +21,8 @@ _POSTGRESQL_FOUND = """
     SELECT tgname, pg_get_triggerdef(oid, true) FROM pg_trigger
         WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal AND tgenabled::text = ANY(%s)
     UNION ALL
-    SELECT proname || '()', replace(pg_get_functiondef(f.oid), quote_ident(nspname) || '.', '')
+    SELECT proname || '()', replace(
+            pg_get_functiondef(f.oid), 'FUNCTION ' || quote_ident(nspname) || '.', 'FUNCTION ')
         FROM pg_proc f JOIN pg_namespace n ON n.oid = pronamespace
         WHERE proname = ANY(%s) AND pg_function_is_visible(f.oid)"""
 
