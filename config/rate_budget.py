@@ -35,6 +35,7 @@ class Priority(StrEnum):
     EXIT = "exit"  # an order that sells
     ENTRY = "entry"  # an order that buys
     READ = "read"  # lists, fills, balances
+    POLL = "poll"  # what may have moved: asked again in two seconds anyhow
 
 
 PARTS: Mapping[Priority, float] = {
@@ -43,6 +44,7 @@ PARTS: Mapping[Priority, float] = {
     Priority.EXIT: 0.9,
     Priority.ENTRY: 0.8,
     Priority.READ: 0.6,
+    Priority.POLL: 0.5,
 }
 ALONE_WHOLE = frozenset({Priority.CANCEL, Priority.LOOK_UP})
 

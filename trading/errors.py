@@ -221,6 +221,10 @@ class AccountUnreachable(Unavailable):
     code = "ACCOUNT_UNREACHABLE"
 
 
+class BudgetSpent(AccountUnreachable):
+    """Nobody was asked: our own share of what the exchange allows is used up for now."""
+
+
 class IncidentUnknown(NotFound):
     code = "INCIDENT_UNKNOWN"
 

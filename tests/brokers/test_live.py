@@ -278,6 +278,17 @@ class TestAccount:
         assert {row.client_order_id for row in rows} == {f"cs-{n}" for n in range(70)}
         assert {row.symbol for row in rows} == {"BTC/USDT"}
 
+    @pytest.mark.parametrize("symbols", [1, 20])
+    def test_a_poll_lists_the_working_orders_of_its_symbols(
+        self, broker: LiveBroker, symbols: int
+    ) -> None:
+        for number in range(7):
+            broker.place(order(f"cs-{number}", qty="0.001", price=str(30000 + number)))
+        asked = NAMES | {f"COIN{n}USDT": f"COIN{n}/USDT" for n in range(symbols - len(NAMES))}
+        rows = broker.open_orders_of(asked)
+        assert {row.client_order_id for row in rows} == {f"cs-{n}" for n in range(7)}
+        assert {row.symbol for row in rows} == {"BTC/USDT"}
+
     def test_balances_split_what_orders_hold(self, broker: LiveBroker) -> None:
         broker.place(order(qty="1", price="40000"))
         held = {row.asset: row for row in broker.balances()}

@@ -20,7 +20,7 @@ from tests.exchange.limits import BinanceLimits
 from trading.brokers import Outcome, Placement, Presence
 from trading.brokers.live import Credentials, LiveBroker
 from trading.brokers.rates import OUT_OF_BUDGET, PRIORITIES, TABLES, RateMeter
-from trading.errors import AccountUnreachable
+from trading.errors import AccountUnreachable, BudgetSpent
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +111,23 @@ def test_a_cancel_and_a_look_up_pass_when_reads_have_used_everything_up(
     assert broker.find(reference()).presence is Presence.FOUND
     assert broker.cancel(reference()).code == "asked"
     assert emulator.ledger.open_orders() == []
+
+
+def test_polls_that_use_up_their_part_leave_the_lists_that_reconciliation_reads(
+    broker: LiveBroker, meter: RateMeter
+) -> None:
+    broker.place(order(price="30000"))
+    use_up(meter, "open_of" if broker.exchange == "binance" else "open", Priority.POLL)
+    with pytest.raises(BudgetSpent):
+        broker.open_orders_of({"BTCUSDT": "BTC/USDT"})
+    assert len(broker.open_orders({"BTCUSDT": "BTC/USDT"})) == 1
+
+
+def test_a_poll_of_a_few_symbols_costs_a_few_weights(broker: LiveBroker, meter: RateMeter) -> None:
+    if broker.exchange == "bybit":
+        pytest.skip("one request whatever it is about")
+    broker.open_orders_of({"BTCUSDT": "BTC/USDT", "ETHUSDT": "ETH/USDT"})
+    assert used(meter, ":weight") == 12
 
 
 def test_an_order_without_room_is_not_sent_and_an_order_that_sells_still_is(

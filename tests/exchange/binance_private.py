@@ -24,6 +24,7 @@ WEIGHTS = {
     "GET /api/v3/account": 20,
     "GET /api/v3/order": 4,
     "GET /api/v3/openOrders": 6,
+    "GET /api/v3/openOrders of all": 80,  # symbols
     "GET /api/v3/allOrders": 20,
     "GET /api/v3/myTrades": 20,
     "GET /api/v3/klines": 2,

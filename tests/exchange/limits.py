@@ -47,7 +47,9 @@ class BinanceLimits:
     def check(self, request: Request, now_ms: int) -> Answer | None:
         """The refusal, if this request is one too many."""
         route = f"{request.method} {request.path}"
-        used = self.weight.add(self.weights.get(route, 1), now_ms)
+        every = f"{route} of all" if "symbol" not in request.params else route
+        weight = self.weights.get(every, self.weights.get(route, 1))
+        used = self.weight.add(weight, now_ms)
         sent = self.orders.add(int(route == "POST /api/v3/order"), now_ms)
         if not self.enforce:
             return None

@@ -187,6 +187,9 @@ class ModelExchange:
                 if one.is_open and self._visible(one)
             ]
 
+    def open_orders_of(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        return self.open_orders(symbols)
+
     def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
         with self._on_the_wire():
             if self.asking is Asking.DIES_AT_FILLS:

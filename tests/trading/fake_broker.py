@@ -65,6 +65,9 @@ class FakeBroker:
     def open_orders(self, symbols: Mapping[str, str]) -> list[OrderReport]:
         return []
 
+    def open_orders_of(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        return []
+
     def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
         return []
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.conf import settings
 from pytest_django import Settings
 
 from config import clock
+from config.rate_budget import Priority, shared_budget
 from tests.exchange import faults
 from tests.trading.listening import LiveAccount, filled, live_account
-from trading import services
+from trading import queries, services
 from trading.models import ExchangeAccount, Reconciliation
 from trading.services._resolve import FEW
 
@@ -54,6 +56,23 @@ def test_an_account_of_which_no_order_is_told_is_not_reached(desk: LiveAccount) 
     desk.emulator.fail(faults.reset, path="GET", times=99)
     poll()
     assert Reconciliation.objects.get(account=desk.account).unreachable_since is not None
+
+
+def test_our_own_restraint_is_no_word_about_the_exchange(desk: LiveAccount) -> None:
+    Reconciliation.objects.create(account=desk.account)
+    for _ in range(FEW + 1):
+        desk.place("0.001")
+    (rates,) = queries.account_rates()
+    budget = shared_budget(settings.ENV.rate_budget_share)
+    shared = [use.window for use in rates.uses if use.window.name.endswith((":weight", "requests"))]
+    for window in shared:
+        while budget.take([], [(window, 1)], Priority.POLL).granted:
+            pass
+
+    poll()
+
+    assert lists(desk) == 0
+    assert Reconciliation.objects.get(account=desk.account).unreachable_since is None
 
 
 def test_an_order_is_left_alone_while_it_is_young_unless_somebody_heard_of_it(

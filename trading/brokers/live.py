@@ -25,11 +25,12 @@ from trading.brokers.reports import (
     Reference,
     ReportedFill,
 )
-from trading.errors import AccountUnreachable
+from trading.errors import AccountUnreachable, BudgetSpent
 
 T = TypeVar("T")
 WIRES: dict[str, Any] = {"binance": binance_wire, "bybit": bybit_wire}
 MOST_PAGES = 50
+LISTED_APART = 13  # symbols whose lists cost less one by one than all at once, at Binance
 OPTIONS: dict[str, dict[str, Any]] = {
     "binance": {
         "defaultType": "spot",
@@ -149,8 +150,32 @@ class LiveBroker:
 
     def open_orders(self, symbols: Mapping[str, str]) -> list[OrderReport]:
         """All working orders; `symbols` names raw symbols. Raises AccountUnreachable."""
+        return self._open_orders(symbols, None)
+
+    def open_orders_of(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        """Working orders of these symbols, and perhaps more: whatever costs least. Only a poll
+        asks, so that the lists which reconciliation needs find room. Raises AccountUnreachable.
+        """
+        if "open_of" not in self._wire.METHODS or len(symbols) > LISTED_APART:
+            return self._open_orders(symbols, Priority.POLL)
+        rows: list[OrderReport] = []
+        for name in symbols.values():
+            page, _ = self._told(
+                "open_of",
+                self._wire.open_query_of(name),
+                lambda body: self._wire.open_page(body, symbols),
+            )
+            rows += page
+        return rows
+
+    def _open_orders(
+        self, symbols: Mapping[str, str], priority: Priority | None
+    ) -> list[OrderReport]:
         return self._pages(
-            "open", self._wire.open_query, lambda body: self._wire.open_page(body, symbols)
+            "open",
+            self._wire.open_query,
+            lambda body: self._wire.open_page(body, symbols),
+            priority,
         )
 
     def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
@@ -187,19 +212,28 @@ class LiveBroker:
         method: str,
         query: Callable[[str], dict[str, Any]],
         read: Callable[[Any], tuple[list[Any], str]],
+        priority: Priority | None = None,
     ) -> list[Any]:
         rows: list[Any] = []
         cursor = ""
         for _ in range(MOST_PAGES):
-            page, cursor = self._told(method, query(cursor), read)
+            page, cursor = self._told(method, query(cursor), read, priority)
             rows += page
             if not cursor:
                 return rows
         raise AccountUnreachable(f"{self.exchange} has more pages than could be read.")
 
-    def _told(self, method: str, query: Mapping[str, Any], read: Callable[[Any], T]) -> T:
-        body = self._ask(method, query)
+    def _told(
+        self,
+        method: str,
+        query: Mapping[str, Any],
+        read: Callable[[Any], T],
+        priority: Priority | None = None,
+    ) -> T:
+        body = self._ask(method, query, priority=priority)
         if isinstance(body, Refused):
+            if body.failure.code == OUT_OF_BUDGET:
+                raise BudgetSpent(f"{self.exchange} wasn't asked: {OUT_OF_BUDGET}.")
             label, text = body.failure.label, body.failure.text
             raise AccountUnreachable(f"{self.exchange} didn't answer: {label} {text}"[:200])
         try:

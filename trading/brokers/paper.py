@@ -33,6 +33,9 @@ class PaperBroker:
         """Nobody has to be asked: what works is in our own table."""
         return []
 
+    def open_orders_of(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        return []
+
     def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
         """The matching books its fills itself."""
         return []

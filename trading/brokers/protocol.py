@@ -75,6 +75,10 @@ class Broker(Protocol):
         """All working orders of an account, ours and others'. Raises AccountUnreachable."""
         ...
 
+    def open_orders_of(self, symbols: Mapping[str, str]) -> list[OrderReport]:
+        """Those of these symbols at least, at the least cost. Raises AccountUnreachable."""
+        ...
+
     def fills(self, symbol: str, since_ms: int) -> list[ReportedFill]:
         """Fills of a symbol since a time, oldest first. Raises AccountUnreachable."""
         ...

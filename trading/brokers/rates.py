@@ -20,12 +20,13 @@ BANNED_S = 120.0  # 418: bans begin at two minutes and get longer with each requ
 BLOCKED_S = 600.0  # Bybit's 403: ten minutes for the address
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
 
-# Weight of a call; the second where it is about one symbol only.
+# Weight of a call.
 _BINANCE_WEIGHTS = {
     "place": 1,
     "cancel": 1,
     "find": 4,
     "open": 80,
+    "open_of": 6,  # one symbol's
     "fills": 20,
     "balances": 20,
     "rights": 1,
@@ -47,6 +48,7 @@ PRIORITIES = {
     "cancel": Priority.CANCEL,
     "find": Priority.LOOK_UP,
     "find_older": Priority.LOOK_UP,
+    "open_of": Priority.POLL,
     "time": Priority.LOOK_UP,  # without it no request is stamped right
 }
 Costs = list[tuple[Window, int]]

@@ -17,7 +17,7 @@ from config import clock
 from trading import events, order_state
 from trading.brokers import Ack, Lookup, OrderReport, Outcome, Presence, ReportedFill
 from trading.brokers.protocol import Broker
-from trading.errors import AccountUnreachable
+from trading.errors import AccountUnreachable, BudgetSpent
 from trading.models import Bot, ExchangeAccount, HaltRequest, Order, SystemState
 from trading.models.orders import STOPS
 from trading.order_state import OrderStatus
@@ -34,7 +34,7 @@ NEW_FOR_S = 1.0  # a NEW order older than this has lost its worker
 POLL_EVERY = timedelta(seconds=2)
 STOPS_EVERY = timedelta(seconds=15)  # while only stops wait, often for days
 LOOK_BACK_MS = 60_000  # before a claim: clocks differ, and what is read twice is booked once
-FEW = 5  # working orders are asked for one by one: the list costs as much as twenty of them
+FEW = 5  # working orders are asked for one by one, which tells their end as well
 YOUNG = timedelta(seconds=2)  # an order that was just acknowledged may not be listed yet
 
 
@@ -84,6 +84,8 @@ def poll_accounts(*, now: datetime, broker_for: BrokerFor = broker_for) -> int:
         try:
             moved += _poll(account, now, broker_for)
             was_reached(account, now=now)
+        except BudgetSpent:  # our own restraint says nothing about the exchange
+            log.warning("account.not_polled", account_id=account.pk)
         except AccountUnreachable as error:
             was_not_reached(account, now=now)
             log.warning("account.unreachable", account_id=account.pk, error=str(error))
@@ -221,7 +223,7 @@ def _reports(broker: Broker, orders: list[Order]) -> list[OrderReport | None]:
     """What became of each; None where nobody could say. Raises AccountUnreachable."""
     if len(orders) > FEW:
         names = {order.symbol.name.replace("/", ""): order.symbol.name for order in orders}
-        listed = {report.client_order_id: report for report in broker.open_orders(names)}
+        listed = {report.client_order_id: report for report in broker.open_orders_of(names)}
         return [
             listed.get(order.client_order_id) or look_up(broker, order).report for order in orders
         ]
