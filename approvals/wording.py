@@ -50,6 +50,7 @@ def plain(text: str) -> str:
 
 # Where each subject of the audit log has its page; what comes after the number is left out.
 _PAGES = {
+    "account": "/exchange-accounts/{}/",
     "approval": "/approvals/{}/",
     "bot": "/bots/{}/",
     "simulation": "/simulations/{}/",

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from approvals import queries as approval_queries
+from approvals.services import NEEDED
 from config import clock
 from trading import access, queries
 from trading.models import SystemState
@@ -170,8 +171,10 @@ class Console:
         user = self._request.user
         if not user.is_authenticated or not user.has_perm(access.APPROVE):
             return 0
-        rows = approval_queries.open_approvals().filter(state="PENDING", kind="ACTIVATION")
-        return rows.exclude(requested_by=user.pk).count()
+        may = [kind for kind, needed in NEEDED.items() if user.has_perm(needed)]
+        rows = approval_queries.open_approvals().filter(state="PENDING", kind__in=may)
+        # What waits for real money is counted beside its own page.
+        return rows.filter(grant=None).exclude(requested_by=user.pk).count()
 
     @property
     def stale_after_s(self) -> float:

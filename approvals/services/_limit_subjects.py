@@ -13,7 +13,14 @@ from approvals import access
 from approvals.models import Approval, ApprovalKind, ApprovalPolicy
 from config.refusals import Refusal
 from trading.loosening import Change
-from trading.services import Weighed, get_account, get_bot, weigh_account, weigh_knobs
+from trading.services import (
+    Weighed,
+    get_account,
+    get_bot,
+    limits_need,
+    weigh_account,
+    weigh_knobs,
+)
 
 MONEY = frozenset({"max_order", "max_exposure"})  # of an account, in the quote asset
 
@@ -103,6 +110,8 @@ def limits_changed(row: Approval, *, lock: bool = False) -> list[str]:
         for name, value in target.bound.items()
         if asked["bound"].get(name) != value
     ]
+    if limits_need() > row.approvers:
+        reasons.append("More people must agree by now.")
     before = target.weighed.before
     turned = [name for name in before if before[name] != asked["before"].get(name)]
     words = ", ".join(name.replace("_", " ") for name in turned)

@@ -12,6 +12,7 @@ from tests.approvals.asking import make_table
 from tests.approvals.factories import make_channel
 
 SUBJECTS = {
+    "account:11": "trading:account",
     "approval:7": "approvals:approval",
     "approval_policy:ACTIVATION": "approvals:policies",
     "approval_waiver:1": "approvals:policies",

@@ -22,7 +22,7 @@ from approvals.errors import (
     OwnApproval,
     PolicyInvalid,
 )
-from approvals.models import Approval, ApprovalDecision
+from approvals.models import Approval, ApprovalDecision, Notification
 from config.refusals import Refusal
 from tests.approvals.asking import VIA, make_approver
 from tests.approvals.factories import make_channel
@@ -30,7 +30,7 @@ from tests.approvals.limiting import Room, make_room
 from tests.forging import without
 from tests.trading.factories import make_user
 from trading import services as trading_services
-from trading.errors import AccountUnknown, KnobsInvalid, StepUpRequired
+from trading.errors import AccountUnknown, KnobsInvalid, LimitsNeedApproval, StepUpRequired
 from trading.models import AuditEvent, ExchangeAccount, SystemState
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,9 @@ class TestTheWay:
         actions = AuditEvent.objects.filter(subject=f"approval:{row.pk}")
         told = list(actions.order_by("seq").values_list("action", flat=True))
         assert told == ["approval.requested", "approval.nearly_over"]
+        asked = Notification.objects.get(title__startswith="An approval is asked for")
+        assert asked.topic == "approvals"
+        assert asked.body.endswith(f"/approvals/{row.pk}/")
 
 
 def _meanwhile(room: Room, **knobs: Any) -> None:
@@ -210,9 +213,9 @@ ATTACKS: dict[str, tuple[Callable[[Room, Approval], Any], type[Refusal]]] = {
     "limits that were changed meanwhile": (_after_a_turn, ApprovalChanged),
     "an account with another key": (_after_another_key, ApprovalChanged),
     "an account that is gone": (_of_an_account_that_is_gone, ApprovalChanged),
-    "fewer people than it needs by now": (_after_more_people_are_needed, Refusal),
+    "fewer people than it needs by now": (_after_more_people_are_needed, ApprovalChanged),
     "asked by one who may not any more": (_asked_by_one_who_was_shut_out, ApproverNotAllowed),
-    "agreed by one who may not any more": (_agreed_by_one_who_was_shut_out, Refusal),
+    "agreed by one who may not any more": (_agreed_by_one_who_was_shut_out, LimitsNeedApproval),
     "asking as a viewer": (lambda r, a: r.ask(by=make_user("viewer", "v")), ApproverNotAllowed),
     "asking for an account as an operator": (
         lambda r, a: r.ask_account(by=r.desk.asker),

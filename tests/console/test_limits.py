@@ -177,6 +177,8 @@ def test_the_request_shows_what_it_would_allow_and_another_person_decides(
     assert "somebody else must decide" not in page
     queue = text_of(admin.get("/approvals/"))
     assert "Looser limits of real money: &lt;b&gt;Two" in queue
+    assert 'title="Wait for your decision">1<' in body(admin.get("/bots/"))
+    assert "Wait for your decision" not in body(operator.get("/bots/"))
     refused = command(admin, f"/approvals/{row.pk}/approve/", digest=row.digest, password="wrong")
     assert refused.status_code == 422
 
