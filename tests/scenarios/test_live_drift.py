@@ -27,6 +27,7 @@ from trading import services
 from trading.models import Bot, BotDrift, Fill, Position
 from trading.services._bots import halt_bots
 from trading.services.research import _drift
+from trading.services.research._drift_versions import turns_of
 from trading.simulation import run as simulate_run
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +91,9 @@ def shadow_gained(bot: Bot) -> float:
     bot.refresh_from_db()
     life = _drift._life(bot)
     assert life is not None
-    result = simulate_run(*_drift._shadow(bot, life))
+    result = simulate_run(
+        *_drift._shadow(bot, life, turns_of(bot, from_ms=life.from_ms, to_ms=life.to_ms))
+    )
     return float(result.equity[-1]) - float(life.cash)
 
 
@@ -204,17 +207,20 @@ def test_knobs_turned_in_between_are_named() -> None:
     ]
 
 
-def test_a_version_that_was_changed_is_named() -> None:
+def test_a_version_that_was_changed_decides_its_own_closes_in_the_shadow_too() -> None:
     def change(bot: Bot, at: datetime) -> None:
         version = make_version("sma_cross", fast=2, slow=4)
         services.stop_bot(bot_id=bot.pk, by=None, now=at)
         services.update_bot(bot_id=bot.pk, changes={"version": version}, by=None, now=at)
         services.start_bot(bot_id=bot.pk, by=None, now=at)
 
-    told = notes(measured(lived(between={6: change})))
+    drift = measured(lived(between={6: change}))
 
-    assert told[0].endswith("what holds now: version.")
-    assert len(told) == 2
+    assert (drift.mismatches, drift.gap) == (0, 0)
+    assert notes(drift) == [
+        "Decided by v2, v3, in this order; the shadow has each in its time.",
+        "Stopped and started again, times: 1. The shadow went on.",
+    ]
 
 
 def test_a_name_that_was_changed_is_nothing_to_tell() -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from tests.scenarios.replays import NOW, WILD, make_replay, run
 from tests.scenarios.test_simulated_replay import CASES, replayed
+from tests.strategies.factories import make_version
 from trading import queries, services
 from trading.models import AuditEvent, Bot, BotDrift, DecisionRecord, Fill, Job
 from trading.services.research import _drift
+from trading.services.research._drift_versions import Turn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storeless]  # slow; test_replay has the store
 LATER = NOW + timedelta(minutes=5)
@@ -58,6 +60,32 @@ def test_what_happened_differently_shows_in_its_part() -> None:
     assert drift.fill_bps > 0
     assert drift.mismatches == 1
     assert drift.detail[0]["close_ms"] == decision.candle_close_ms
+
+
+def test_a_bot_that_took_another_version_is_still_its_own_shadow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bot = make_replay()
+    end_ms = bot.replay_to_ms or 0
+    half_ms = ((bot.replay_from_ms or 0) + end_ms) // 2
+    Bot.objects.filter(pk=bot.pk).update(replay_to_ms=half_ms)
+    run(bot)
+    quick = make_version("trend_ema_fast", fast=3, slow=8)
+    Bot.objects.filter(pk=bot.pk).update(
+        replay_to_ms=end_ms, status=Bot.Status.RUNNING, version=quick
+    )
+    bot = run(bot)
+
+    drift = measured(bot)
+
+    assert (drift.mismatches, drift.gap) == (0, 0)
+    assert DecisionRecord.objects.filter(bot=bot).values("version").distinct().count() == 2
+    assert [one["text"] for one in drift.detail] == [
+        "Decided by v1, v2, in this order; the shadow has each in its time."
+    ]
+    # As if it had been the newest version all along: what this used to say.
+    monkeypatch.setattr(_drift, "turns_of", lambda bot, from_ms, to_ms: [Turn(from_ms, quick)])
+    assert measured(bot).mismatches > 20
 
 
 def test_a_fill_that_the_bot_lacks_is_missed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,6 +30,12 @@ from trading.services._books import filters_of, limits_of, terms_of
 from trading.services._bots import get_bot
 from trading.services.research._drift_notes import notes_of
 from trading.services.research._drift_sides import Stretch, bot_side, shadow_side
+from trading.services.research._drift_versions import (
+    Turn,
+    notes_of_turns,
+    turns_of,
+    with_turns,
+)
 from trading.simulation import Lane, Rules, lane_of, run
 
 DRIFT = "drift.measure"
@@ -55,13 +62,16 @@ def measure_drift(*, bot_id: int, now: datetime) -> BotDrift | None:
     life = _life(bot)
     if life is None:
         return None
-    lanes, rules = _shadow(bot, life)
+    turns = turns_of(bot, from_ms=life.from_ms, to_ms=life.to_ms)
+    lanes, rules = _shadow(bot, life, turns)
     result = run(lanes, rules)
     marks = {lane.symbol: Decimal(str(lane.bars.close[-1])) for lane in lanes if len(lane.bars)}
     stretch = Stretch(bot.pk, Timeframe(bot.timeframe).ms, life.from_ms, life.to_ms, marks)
     ours = bot_side(stretch)
     found = compare(ours, shadow_side(stretch, lanes, result, ours))
-    return _store(bot, life, found, now)
+    notes = [*([life.note] if life.note else []), *notes_of_turns(turns)]
+    notes += notes_of(bot, from_ms=life.from_ms, to_ms=life.to_ms, now=now)
+    return _store(bot, life, found, notes, now)
 
 
 def start_drift(*, bot_id: int, by: User | None, now: datetime) -> Job:
@@ -145,12 +155,13 @@ def _flat_life(bot: Bot, born: int, cutoff: int, to_ms: int) -> _Life:
     return _Life(from_ms, to_ms, bot.starting_cash + earned, note)
 
 
-def _shadow(bot: Bot, life: _Life) -> tuple[list[Lane], Rules]:
+def _shadow(bot: Bot, life: _Life, turns: Sequence[Turn]) -> tuple[list[Lane], Rules]:
     """What the engine needs to live this life again."""
-    strategy = registry.get(bot.version.strategy.name)
-    params = strategy_queries.params_of(bot.version)
+    version, bar_ms = turns[-1].version, Timeframe(bot.timeframe).ms
+    strategy = registry.get(version.strategy.name)
+    params = strategy_queries.params_of(version)
     knobs = Knobs.model_validate(bot.knobs)
-    past = PAST * strategy.warmup(params)
+    past = PAST * max(turn.warmup for turn in turns)
     lanes = [
         lane_of(
             symbol.name,
@@ -162,8 +173,10 @@ def _shadow(bot: Bot, life: _Life) -> tuple[list[Lane], Rules]:
         )
         for symbol in bot.symbols.order_by("botsymbol__rank")
     ]
+    if len(turns) > 1:
+        lanes = [with_turns(lane, turns, bar_ms=bar_ms) for lane in lanes]
     return lanes, Rules(
-        timeframe_ms=Timeframe(bot.timeframe).ms,
+        timeframe_ms=bar_ms,
         cash=life.cash,
         terms=terms_of(knobs),
         limits=limits_of(knobs),
@@ -178,7 +191,7 @@ def _bars(symbol: Symbol, timeframe: str, life: _Life, past: int) -> Any:
     return store.load_bars(symbol.pk, timeframe, from_ms=first, to_ms=life.to_ms)
 
 
-def _store(bot: Bot, life: _Life, found: Drift, now: datetime) -> BotDrift:
+def _store(bot: Bot, life: _Life, found: Drift, notes: Sequence[str], now: datetime) -> BotDrift:
     before = drift_of(bot.pk)
     with transaction.atomic():
         row = BotDrift.objects.create(
@@ -194,7 +207,7 @@ def _store(bot: Bot, life: _Life, found: Drift, now: datetime) -> BotDrift:
             fee=found.fee,
             missed=found.missed,
             timing=found.timing,
-            detail=_detail(bot, life, found, now),
+            detail=_detail(found, notes),
             measured_at=now,
         )
         alarming = _is_alarming(found.gap, life.cash)
@@ -213,9 +226,7 @@ def _is_alarming(gap: Decimal, cash: Decimal) -> bool:
     return abs(gap) / cash * BPS > settings.ENV.drift_alarm_bps
 
 
-def _detail(bot: Bot, life: _Life, found: Drift, now: datetime) -> list[dict[str, Any]]:
-    texts = [life.note] if life.note else []
-    texts += notes_of(bot, from_ms=life.from_ms, to_ms=life.to_ms, now=now)
+def _detail(found: Drift, texts: Sequence[str]) -> list[dict[str, Any]]:
     notes = [{"kind": "note", "text": text} for text in texts]
     signals = [
         {

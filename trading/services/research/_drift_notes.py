@@ -13,15 +13,15 @@ from trading.models import AuditEvent, Bot, DecisionRecord, Fill
 from trading.reasons import Reason
 from trading.simulation.run import DENIALS
 
-CHANGED = ("bot.changed", "bot.knobs_changed", "bot.version_taken")
-SHAPE = ("version", "symbols", "timeframe")
+CHANGED = ("bot.changed", "bot.knobs_changed")
+SHAPE = ("symbols", "timeframe")
 
 
 def notes_of(bot: Bot, *, from_ms: int, to_ms: int, now: datetime) -> Iterator[str]:
     """One sentence for each kind of thing that a simulation of this stretch can't know.
 
-    The shadow has the version and the knobs of now, so a change counts from the bot's first
-    decision of the stretch until now.
+    The shadow has the knobs of now, so a change counts from the bot's first decision of the
+    stretch until now.
     """
     decisions = bot.decisions.filter(candle_close_ms__gt=from_ms, candle_close_ms__lte=to_ms)
     span = decisions.aggregate(first=Min("decided_at"), last=Max("decided_at"))
