@@ -12,12 +12,14 @@ from django.conf import settings
 from approvals import ai_queries, services
 from approvals.models import Approval, Review, Source, Suggestion
 from strategies import registry
+from trading import pictures
 from trading import queries as trading_queries
 from trading.filters import Filter
 from trading.models import Bot
 from trading.simulation_pages import sheet
 
 STRATEGIES = [(one.name, one.title) for one in registry.STRATEGIES.values()]
+FEW = 10  # decisions of which a mean says little
 COMPARED = (
     "total_return",
     "sharpe",
@@ -53,9 +55,27 @@ def log_context(now: datetime) -> dict[str, Any]:
         "spend": cache(partial(ai_queries.spend, now)),
         "record": cache(ai_queries.track_record),
         "months": cache(ai_queries.months),
+        "by_model": cache(partial(ai_queries.spend_by_model, now)),
+        "measured": cache(ai_queries.measured_decisions),
+        "edges": cache(_edges),
         "lost": cache(ai_queries.lost_calls),
         "env": settings.ENV,
+        "few": FEW,
     }
+
+
+def _edges() -> pictures.Columns | None:
+    """What each decided suggestion was worth since, the oldest decision first."""
+    named = [
+        (
+            "approved" if row.suggestion.state in ai_queries.ACCEPTED else "rejected",
+            f"Suggestion {row.suggestion_id}, {row.suggestion.get_state_display().lower()}: "
+            f"{row.edge:+.2%}",
+            row.edge,
+        )
+        for row in ai_queries.measured_decisions()
+    ]
+    return pictures.columns(named)
 
 
 def review_context(review_id: int) -> dict[str, Any]:

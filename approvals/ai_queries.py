@@ -23,7 +23,10 @@ from approvals.models import (
 
 State = Suggestion.State
 AI_ACTIONS = ("llm.", "review.", "suggestion.")
+ACCEPTED = (State.APPROVED,)
+TURNED_DOWN = (State.REJECTED, State.EXPIRED)
 MONTHS = 6
+MOST_MEASURED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,19 @@ class Record:
         return self.approved / self.decided if self.decided else None
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSpend:
+    """One model's calls of a month; tokens are those that were told, money in US dollars."""
+
+    provider: str
+    model: str
+    calls: int
+    failed: int
+    tokens_in: int
+    tokens_out: int
+    cost: Decimal
+
+
 def health() -> Health:
     """From what is known; asks nobody."""
     env = settings.ENV
@@ -142,6 +158,24 @@ def spend(now: datetime) -> Spend:
     )
 
 
+def spend_by_model(now: datetime) -> list[ModelSpend]:
+    """Of the month that `now` is in, the dearest first; with what is held it adds up to `spent`."""
+    calls = LlmCall.objects.filter(reservation__month__month=f"{now:%Y-%m}")
+    found: dict[tuple[str, str], ModelSpend] = {}
+    for call in calls.only("provider", "model", "verdict", "tokens_in", "tokens_out", "cost"):
+        key = (call.provider, call.model)
+        before = found.get(key) or ModelSpend(*key, 0, 0, 0, 0, Decimal(0))
+        found[key] = ModelSpend(
+            *key,
+            before.calls + 1,
+            before.failed + (not call.passed),
+            before.tokens_in + (call.tokens_in or 0),
+            before.tokens_out + (call.tokens_out or 0),
+            before.cost + call.cost,
+        )
+    return sorted(found.values(), key=lambda each: (-each.cost, each.provider, each.model))
+
+
 def months() -> list[LlmMonth]:
     """The last ones, newest first."""
     return list(LlmMonth.objects.all()[:MONTHS])
@@ -159,8 +193,7 @@ def track_record(strategy_id: int | None = None) -> Record:
     if strategy_id is not None:
         rows = rows.filter(strategy_id=strategy_id)
     counts = dict(rows.order_by().values_list("state").annotate(Count("pk")))
-    approved = _edge(rows, [State.APPROVED])
-    rejected = _edge(rows, [State.REJECTED, State.EXPIRED])
+    approved, rejected = _edge(rows, ACCEPTED), _edge(rows, TURNED_DOWN)
     return Record(
         made=sum(counts.values()) - counts.get(State.REFUSED, 0),
         refused=counts.get(State.REFUSED, 0),
@@ -175,10 +208,18 @@ def track_record(strategy_id: int | None = None) -> Record:
     )
 
 
-def _edge(rows: QuerySet[Suggestion], states: list[str]) -> tuple[float | None, int]:
+def _edge(rows: QuerySet[Suggestion], states: tuple[str, ...]) -> tuple[float | None, int]:
     shadows = Shadow.objects.filter(suggestion__in=rows.filter(state__in=states))
-    edges = [one.candidate_return - one.base_return for one in shadows]
+    edges = [one.edge for one in shadows]
     return (sum(edges) / len(edges) if edges else None), len(edges)
+
+
+def measured_decisions() -> list[Shadow]:
+    """Decided suggestions that were simulated since, the newest decision last."""
+    rows = Shadow.objects.filter(suggestion__state__in=(*ACCEPTED, *TURNED_DOWN))
+    rows = rows.select_related("suggestion__strategy", "suggestion__base", "suggestion__version")
+    newest = rows.order_by("-suggestion__decided_at", "-pk")[:MOST_MEASURED]
+    return list(newest)[::-1]
 
 
 def calls() -> QuerySet[LlmCall]:

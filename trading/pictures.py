@@ -118,6 +118,67 @@ def bars(edges: Sequence[float], counts: Sequence[int], *, height: int = 160) ->
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One value as a column from zero; its name is a CSS class."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns up and down from a line at zero."""
+
+    width: int
+    height: int
+    columns: list[Column]
+    rows: list[Mark]
+    zero: float
+
+
+WIDEST = 48  # of one column: a single one is no wall
+
+
+def columns(
+    named: Sequence[tuple[str, str, float]], *, height: int = 160, form: str = "{:+.1%}"
+) -> Columns | None:
+    """Columns of (name, title, value) side by side; None where there are none."""
+    if not named:
+        return None
+    values = [value for _, _, value in named]
+    low, high = min(*values, 0.0), max(*values, 0.0)
+    if high == low:
+        low, high = -0.01, 0.01
+    apart = WIDTH / len(named)
+    wide = min(apart * 0.7, WIDEST)
+
+    def y(value: float) -> float:
+        return round(height - (value - low) / (high - low) * height, 1)
+
+    return Columns(
+        width=WIDTH,
+        height=height,
+        columns=[
+            Column(
+                x=round(index * min(apart, 2 * WIDEST), 1),
+                y=min(y(value), y(0.0)),
+                width=round(wide, 1),
+                height=max(round(abs(y(value) - y(0.0)), 1), 1.0),
+                name=name,
+                title=title,
+            )
+            for index, (name, title, value) in enumerate(named)
+        ],
+        rows=[Mark(y(value), form.format(value)) for value in sorted({low, 0.0, high})],
+        zero=y(0.0),
+    )
+
+
 def _ticks(low: float, high: float) -> list[float]:
     return [low + (high - low) * index / (TICKS - 1) for index in range(TICKS)]
 

@@ -136,4 +136,9 @@ class Shadow(models.Model):
     measured_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.suggestion_id}: {self.candidate_return - self.base_return:+.4f}"
+        return f"{self.suggestion_id}: {self.edge:+.4f}"
+
+    @property
+    def edge(self) -> float:
+        """Return of the candidate less that of the version before; a fraction."""
+        return self.candidate_return - self.base_return
