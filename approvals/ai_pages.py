@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from functools import cache, partial
 from typing import Any
 
@@ -145,7 +146,7 @@ def _bots(row: Suggestion) -> list[dict[str, Any]]:
         for side, told in trading_queries.report_of(row.simulation).items()
         if side in ("candidate", "baseline") and told
     }
-    shares = {side: told.get("exposure") or 0.0 for side, told in metrics.items()}
+    shares = {side: told.get("exposure") for side, told in metrics.items()}
     found = []
     for bot in Bot.objects.filter(version__strategy=row.strategy).order_by("name")[:20]:
         equity = trading_queries.portfolio_now(bot.pk).equity or bot.starting_cash
@@ -154,8 +155,13 @@ def _bots(row: Suggestion) -> list[dict[str, Any]]:
                 "bot": bot,
                 "equity": equity,
                 "quote": bot.symbols.all()[0].quote if bot.symbols.exists() else "",
-                "before": float(equity) * shares.get("baseline", 0.0),
-                "after": float(equity) * shares.get("candidate", 0.0),
+                "before": _part(equity, shares.get("baseline")),
+                "after": _part(equity, shares.get("candidate")),
             }
         )
     return found
+
+
+def _part(equity: Decimal, share: float | None) -> float | None:
+    """What that share of equity is; None where the share is unknown."""
+    return None if share is None else float(equity) * share
