@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from approvals.models import ApprovalKind, ApprovalPolicy, OnExpiry
-from trading.live_forms import WriteOnlyField, refuse
+from trading.live_forms import ProofForm, WriteOnlyField, refuse
 
 __all__ = ["refuse"]
 
@@ -17,7 +17,7 @@ NOBODY_ELSE = [(0, "nobody else: an administrator with a reason")]
 ALONE = [(0, "nobody else: whoever may set them, alone")]
 
 
-class DecisionForm(forms.Form):
+class DecisionForm(ProofForm):
     """A decision: the digest says what was read."""
 
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
@@ -28,7 +28,7 @@ class DecisionForm(forms.Form):
         help_text="Needed to reject, and to agree in spite of a red verdict.",
     )
     password = WriteOnlyField(
-        required=False, label="Your password", help_text="It counts for minutes."
+        password=True, required=False, label="Your password", help_text="It counts for minutes."
     )
 
 
@@ -86,10 +86,10 @@ class PolicyForm(forms.Form):
         )
 
 
-class WaiverForm(forms.Form):
+class WaiverForm(ProofForm):
     hours = forms.IntegerField(min_value=1, max_value=24, initial=1, help_text="At most 24.")
     reason = forms.CharField(min_length=3, max_length=300)
-    password = WriteOnlyField(required=False, label="Your password")
+    password = WriteOnlyField(password=True, required=False, label="Your password")
 
 
 class RollBackForm(forms.Form):

@@ -31,8 +31,7 @@ from approvals.errors import ApprovalInvalid, PolicyInvalid, WaiverInvalid
 from approvals.models import OnExpiry
 from config import clock
 from config.pages import Request, done, go, page
-from trading.authentication import LoginLocked, PasswordWrong, prove, via_of
-from trading.services import confirm_person
+from trading.authentication import step_up_by, via_of
 
 QUEUE, DETAIL = "approvals/requests/list.html", "approvals/requests/detail.html"
 ASK, POLICIES = "approvals/requests/new.html", "approvals/policies/list.html"
@@ -55,13 +54,13 @@ def approval(request: Request, approval_id: int) -> HttpResponse:
 
 
 @never_cache
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 @permission_required(access.APPROVE, raise_exception=True)
 def approval_approve(request: Request, approval_id: int) -> HttpResponse:
     form = DecisionForm(request.POST)
     step_up = queries.approval(approval_id).step_up
-    if not form.is_valid() or (step_up and not _step_up(request, form)):
+    if not form.is_valid() or (step_up and not step_up_by(request, form)):
         return _again(request, approval_id, form=form)
     try:
         row = services.approve(
@@ -163,7 +162,7 @@ def approval_new(request: Request, name: str, number: int) -> HttpResponse:
 
 
 @never_cache
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 @permission_required(access.APPROVE, raise_exception=True)
 def version_activate(request: Request, name: str, number: int) -> HttpResponse:
@@ -213,12 +212,12 @@ def policy_change(request: Request, kind: str) -> HttpResponse:
 
 
 @never_cache
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 @permission_required(access.ADMINISTER, raise_exception=True)
 def waiver_grant(request: Request) -> HttpResponse:
     form = WaiverForm(request.POST)
-    if form.is_valid() and _step_up(request, form):
+    if form.is_valid() and step_up_by(request, form):
         try:
             services.grant_waiver(
                 hours=form.cleaned_data["hours"],
@@ -242,17 +241,6 @@ def waiver_revoke(request: Request, waiver_id: int) -> HttpResponse:
     services.revoke_waiver(waiver_id=waiver_id, by=request.user, now=clock.now())
     words = "Nobody decides on their own request any more."
     return go(request, words, to=reverse("approvals:policies"))
-
-
-def _step_up(request: Request, form: DecisionForm | WaiverForm) -> bool:
-    """The password counts for minutes; a wrong one is shown next to its field."""
-    try:
-        prove(request, request.user, form.cleaned_data["password"])
-    except (PasswordWrong, LoginLocked) as refusal:
-        form.add_error("password", refusal.detail)
-        return False
-    confirm_person(user=request.user, via=via_of(request), now=clock.now())
-    return True
 
 
 def _again(request: Request, approval_id: int, **forms: Any) -> HttpResponse:

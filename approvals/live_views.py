@@ -15,11 +15,11 @@ from approvals import services
 from config import clock
 from config.pages import Request, go, page
 from trading import access
-from trading.authentication import LoginLocked, PasswordWrong, prove, via_of
+from trading.authentication import step_up_by, via_of
 from trading.errors import GrantInvalid
 from trading.live_forms import ApproveForm, GrantForm, refuse
 from trading.live_pages import bot_live_context
-from trading.services import confirm_person, get_bot, get_grant
+from trading.services import get_bot, get_grant
 
 GOING, GOING_PARTS = "trading/live/bot.html", ("live-state", "checklist", "live-ask")
 
@@ -43,13 +43,13 @@ def grant_ask(request: Request, bot_id: int) -> HttpResponse:
 
 
 @never_cache
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 @permission_required(access.APPROVE_LIVE, raise_exception=True)
 def grant_approve(request: Request, grant_id: int) -> HttpResponse:
     bot_id = get_grant(grant_id).bot_id
     form = ApproveForm(request.POST)
-    if not form.is_valid() or not _step_up(request, form):
+    if not form.is_valid() or not step_up_by(request, form):
         return _again(request, bot_id, approve_form=form)
     given = {name: form.cleaned_data[name] for name in ("digest", "typed_name")}
     grant = services.approve_live(
@@ -60,17 +60,6 @@ def grant_approve(request: Request, grant_id: int) -> HttpResponse:
         return go(request, words, to=_url(bot_id))
     until = f"{grant.expires_at:%Y-%m-%d %H:%M} UTC"
     return go(request, f"{grant.bot.name} may trade live until {until}.", to=_url(bot_id))
-
-
-def _step_up(request: Request, form: ApproveForm) -> bool:
-    """The password counts for minutes; a wrong one is shown next to its field."""
-    try:
-        prove(request, request.user, form.cleaned_data["password"])
-    except (PasswordWrong, LoginLocked) as refusal:
-        form.add_error("password", refusal.detail)
-        return False
-    confirm_person(user=request.user, via=via_of(request), now=clock.now())
-    return True
 
 
 def _again(request: Request, bot_id: int, **forms: Any) -> HttpResponse:

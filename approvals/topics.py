@@ -140,6 +140,13 @@ _KINDS = (
     (Topic.SECURITY, _W, "user.created", "Person added"),
     (Topic.SECURITY, _I, "user.logged_in", "Signed in"),
     (Topic.SECURITY, _W, "user.login_failed", "Sign-in failed"),
+    (Topic.SECURITY, _W, "user.code_refused", "Right password, wrong code"),
+    (Topic.SECURITY, _W, "user.second_factor_set", "Second factor set up"),
+    (Topic.SECURITY, _W, "user.second_factor_removed", "Second factor switched off"),
+    (Topic.SECURITY, _C, "user.second_factor_reset", "Somebody's second factor was reset"),
+    (Topic.SECURITY, _W, "user.recovery_code_used", "A recovery code was used"),
+    (Topic.SECURITY, _W, "user.recovery_codes_renewed", "New recovery codes"),
+    (Topic.SECURITY, _I, "user.sessions_ended", "Signed out elsewhere"),
     (Topic.SECURITY, _W, "token.created", "API token made"),
     (Topic.SECURITY, _I, "token.revoked", "API token revoked"),
     (Topic.SECURITY, _I, "audit.exported", "Audit log exported"),
@@ -185,6 +192,7 @@ UNTOLD = frozenset(
         "suggestion.made",
         "user.confirmed",
         "user.logged_out",
+        "user.second_factor_resealed",
     }
 )
 

@@ -77,6 +77,9 @@ class Env(BaseSettings):
     auth_operator_password: str = ""
     auth_viewer_password: str = ""
 
+    # Second factor: who may do without one
+    auth_second_factor: Literal["optional", "live", "required"] = "optional"
+
     # Audit
     audit_key: str = ""
 

@@ -19,6 +19,7 @@ from redis import RedisError
 
 from config.streams import TRY_LATER
 from trading.authentication import token_of
+from trading.services import FOR_ALL, lacks_second_factor
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,9 @@ class SocketCaller:
         request = HttpRequest()
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
         user = get_user(request)
-        return user if isinstance(user, User) else None
+        if not isinstance(user, User) or lacks_second_factor(user, where=FOR_ALL):
+            return None
+        return user
 
 
 class CallerMiddleware:

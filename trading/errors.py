@@ -181,6 +181,29 @@ class StepUpRequired(Refusal):
     status = 403
 
 
+class SecondFactorNeeded(Refusal):
+    """AUTH_SECOND_FACTOR wants one of whoever does this, and this person has none yet."""
+
+    code = "SECOND_FACTOR_NEEDED"
+    status = 403
+
+
+class SecondFactorInvalid(Refusal):
+    """It can't be set up, or taken away, like this."""
+
+    code = "SECOND_FACTOR_INVALID"
+
+
+class SecondFactorMissing(Conflict):
+    """There is none that could be renewed or taken away."""
+
+    code = "SECOND_FACTOR_MISSING"
+
+
+class PersonUnknown(NotFound):
+    code = "PERSON_UNKNOWN"
+
+
 class BotNotFlat(Conflict):
     """It runs, holds a position or has an order that may still fill."""
 

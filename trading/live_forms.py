@@ -33,6 +33,29 @@ class WriteOnlyField(forms.CharField):
         )
 
 
+class CodeField(forms.CharField):
+    """A code of an app or a recovery code. Empty for people without a second factor."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {
+            "autocomplete": "one-time-code",
+            "inputmode": "numeric",
+            "spellcheck": "false",
+            "size": "14",
+        }
+        kwargs = {"label": "Code", "required": False, "max_length": 40, **kwargs}
+        # Typed in clear, but what was refused is not shown again: it is used up.
+        super().__init__(widget=forms.PasswordInput(attrs=attrs, render_value=False), **kwargs)
+        self.widget.input_type = "text"
+
+
+class ProofForm(forms.Form):
+    """Who is there: `trading.authentication.step_up_by` judges it, the tag `proof` shows it."""
+
+    password = WriteOnlyField(password=True, label="Your password")
+    code = CodeField(help_text="Of your authenticator app, or a recovery code.")
+
+
 def money(label: str, help_text: str = "") -> forms.DecimalField:
     """An amount in the quote asset."""
     return forms.DecimalField(
@@ -117,7 +140,7 @@ class GrantForm(forms.Form):
         self.fields["typed_name"].widget.attrs["autocomplete"] = "off"
 
 
-class ApproveForm(forms.Form):
+class ApproveForm(ProofForm):
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     typed_name = forms.CharField(max_length=80, label="Type the bot's name")
     password = WriteOnlyField(password=True, label="Your password, once more")
@@ -172,7 +195,7 @@ class LiveOrderForm(forms.Form):
         return cleaned
 
 
-class SendForm(LiveOrderForm):
+class SendForm(ProofForm, LiveOrderForm):
     """The previewed order, word for word, and who sends it."""
 
     key = forms.CharField(max_length=40)
@@ -181,7 +204,7 @@ class SendForm(LiveOrderForm):
     def __init__(self, bot: Bot, *args: Any, **kwargs: Any) -> None:
         super().__init__(bot, *args, **{"auto_id": "send_%s", **kwargs})
         for name in self.fields:
-            if name != "password":
+            if name not in {"password", "code"}:
                 self.fields[name].widget = forms.HiddenInput()
 
     @classmethod

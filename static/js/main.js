@@ -14,6 +14,7 @@ import "./elements/live-price.js";
 import "./elements/live-socket.js";
 import "./elements/push-button.js";
 import "./elements/relative-time.js";
+import "./elements/save-button.js";
 import "./elements/theme-toggle.js";
 import "./elements/time-left.js";
 import "./elements/utc-clock.js";

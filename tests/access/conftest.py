@@ -86,6 +86,7 @@ def ids(console: None) -> dict[str, str]:
         "policy": "activation",
         "number": "1",
         "channel_id": "1",
+        "user_id": "1",
         "delivery_id": "1",
         "token_id": str(token_of_nobody().pk),
         "strategy": "trend_ema",

@@ -174,6 +174,7 @@ PLAIN = {
 
 PAGES = {
     "/accounts/login/": {"GET": PUBLIC, "POST": PUBLIC},
+    "/accounts/code/": {"GET": PUBLIC, "POST": PUBLIC},  # nothing without a password just before
     "/accounts/logout/": {"GET": PUBLIC, "POST": PUBLIC},
     "/accounts/password/": {"GET": SIGNED_IN, "POST": SIGNED_IN},
     "/": READ,
@@ -264,6 +265,15 @@ PAGES = {
     "/push-worker.js": READ,
     "/tokens/": {"GET": VIEW, "POST": VIEW},
     "/tokens/<token_id>/revoke/": {"POST": VIEW},
+    "/security/": {"GET": SIGNED_IN},
+    "/security/begin/": {"POST": SIGNED_IN},
+    "/security/set/": {"POST": SIGNED_IN},
+    "/security/recovery-codes/": {"POST": SIGNED_IN},
+    "/security/remove/": {"POST": SIGNED_IN},
+    "/security/sessions/end/": {"POST": SIGNED_IN},
+    "/people/": {"GET": ADMINISTER},
+    "/people/reset/": {"POST": ADMINISTER},
+    "/people/<user_id>/sign-out/": {"POST": ADMINISTER},
     "/charts/equity/": READ,
     "/charts/equity/<bot_id>/": READ,
     "/charts/candles/<bot_id>/<symbol_id>/": READ,

@@ -21,7 +21,7 @@ from config.permissions import person
 from config.refusals import Refusal
 from config.throttling import LoginThrottle
 from trading import access, services
-from trading.authentication import prove, user_of, via_of
+from trading.authentication import check_code, step_up, user_of, via_of
 from trading.models import ApiToken
 from trading.serializers.people import (
     ConfirmedSerializer,
@@ -60,10 +60,10 @@ class LoginView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Trade a password for a token that lasts a day."""
+        """Trade a password, and the code of a second factor, for a token that lasts a day."""
         asked = LoginSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        user = _authenticate(request, asked.validated_data)
+        user = _authenticate(request, dict(asked.validated_data))
         now = clock.now()
         services.record_login(user=user, now=now)
         token, secret = services.create_token(
@@ -112,12 +112,11 @@ class ConfirmView(APIView):
     @extend_schema(request=ConfirmSerializer, responses=ConfirmedSerializer)
     @method_decorator(sensitive_variables("asked"))
     def post(self, request: Request) -> Response:
-        """Give the password again: it counts for minutes, for this token or session alone."""
+        """Give the password again, and a code: it counts for minutes, for this token or session."""
         asked = ConfirmSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        user = person(request)
-        prove(request._request, user, asked.validated_data["password"])
-        until = services.confirm_person(user=user, via=via_of(request), now=clock.now())
+        user, via = person(request), via_of(request)
+        until = step_up(request._request, via=via, user=user, **asked.validated_data)
         return Response(ConfirmedSerializer({"confirmed_until": until}).data)
 
 
@@ -153,13 +152,20 @@ class TokenView(APIView):
 
 
 def _authenticate(request: Request, credentials: dict[str, Any]) -> User:
-    """The same lockout and audit as the sign-in page."""
+    """The same steps, lockout and audit as the sign-in pages."""
+    code = credentials.pop("code")
     user = user_of(request._request, **credentials)
     if user is None:
         raise LoginFailed("The name or the password is wrong.")
+    check_code(request._request, user, code)
     return user
 
 
 def _whois(user: Any) -> dict[str, Any]:
     held = sorted(name for name in access.ROLE_PERMISSIONS[access.ADMIN] if user.has_perm(name))
-    return {"username": user.get_username(), "role": access.role_of(user), "permissions": held}
+    return {
+        "username": user.get_username(),
+        "role": access.role_of(user),
+        "permissions": held,
+        "second_factor": services.has_second_factor(user),
+    }

@@ -12,6 +12,7 @@ from trading.queries._live import (
     request_of,
     requests_for,
 )
+from trading.queries._people import people, people_with_second_factor
 from trading.queries._portfolio import (
     PortfolioView,
     PositionView,
@@ -63,6 +64,8 @@ from trading.queries._simulations import (
 from trading.queries._streams import StreamState, stream_state
 
 __all__ = [
+    "people",
+    "people_with_second_factor",
     "ColdSeries",
     "StreamState",
     "cold_series",

@@ -10,17 +10,30 @@ from trading.models import ApiToken
 MAX_DAYS = 365
 
 
+def code_field() -> serializers.CharField:
+    """What people with a second factor give beside their password."""
+    return serializers.CharField(
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of the authenticator app, or a recovery code; nothing without a second factor.",
+    )
+
+
 class LoginSerializer(StrictSerializer):
-    """A name and a password."""
+    """A name and a password, and a code."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    code = code_field()
 
 
 class ConfirmSerializer(StrictSerializer):
-    """One's own password, once more."""
+    """One's own password, once more, and a new code."""
 
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    code = code_field()
 
 
 class ConfirmedSerializer(ApiSerializer):
@@ -35,6 +48,7 @@ class MeSerializer(ApiSerializer):
     username = serializers.CharField()
     role = serializers.CharField(help_text="admin, operator, viewer, or empty.")
     permissions = serializers.ListField(child=serializers.CharField())
+    second_factor = serializers.BooleanField(help_text="Whether a code is asked of this person.")
     auth = serializers.ChoiceField(choices=["session", "token"])
     scope = serializers.ChoiceField(choices=["read", "write"])
 
@@ -48,6 +62,7 @@ class LoggedInSerializer(ApiSerializer):
     username = serializers.CharField()
     role = serializers.CharField()
     permissions = serializers.ListField(child=serializers.CharField())
+    second_factor = serializers.BooleanField()
 
 
 class TokenSerializer(ApiModelSerializer[ApiToken]):

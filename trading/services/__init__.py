@@ -25,6 +25,13 @@ from trading.services._confirm import (
 )
 from trading.services._cycle import run_bot, run_cycle
 from trading.services._data import discard_dead_letter, fill_gap, retry_dead_letter
+from trading.services._factor_held import (
+    FOR_ALL,
+    FOR_MONEY,
+    check_has_second_factor,
+    has_second_factor,
+    lacks_second_factor,
+)
 from trading.services._failures import tell_failures, tell_failures_for_beat
 from trading.services._fills import FillReport, apply_fills
 from trading.services._intents import create_intent, place_order
@@ -50,6 +57,7 @@ from trading.services._people import (
 )
 from trading.services._resolve import poll_accounts, sweep_orders
 from trading.services._restored import stop_restored
+from trading.services._sessions import end_sessions
 from trading.services._snapshots import thin_snapshots
 from trading.services._system import (
     StopProof,
@@ -153,8 +161,40 @@ from trading.services.research._simulations import (
     start_simulation,
 )
 from trading.services.research._walks import walk_strategy
+from trading.services.second_factor import (
+    Pending,
+    SecondFactor,
+    begin_second_factor,
+    pending_second_factor,
+    record_code_refused,
+    remove_second_factor,
+    renew_recovery_codes,
+    reseal_second_factors,
+    reset_second_factor,
+    second_factor_of,
+    set_second_factor,
+    use_code,
+)
 
 __all__ = [
+    "FOR_ALL",
+    "FOR_MONEY",
+    "check_has_second_factor",
+    "end_sessions",
+    "has_second_factor",
+    "lacks_second_factor",
+    "Pending",
+    "SecondFactor",
+    "begin_second_factor",
+    "pending_second_factor",
+    "record_code_refused",
+    "remove_second_factor",
+    "renew_recovery_codes",
+    "reseal_second_factors",
+    "reset_second_factor",
+    "second_factor_of",
+    "set_second_factor",
+    "use_code",
     "InSample",
     "outlook_of",
     "measure_in_sample",

@@ -11,12 +11,14 @@ from django.db import transaction
 from trading.errors import StepUpRequired
 from trading.models import Confirmation
 from trading.services._audit import record
+from trading.services._factor_held import FOR_MONEY, check_has_second_factor, has_second_factor
 
 KEPT = timedelta(hours=1)  # much longer than any of them counts
 
 
 def confirm_person(*, user: User, via: str, now: datetime) -> datetime:
-    """The password was right just now; until when that counts."""
+    """The password, and the second factor's code if there is one, were right just now; until when
+    that counts."""
     with transaction.atomic():
         Confirmation.objects.update_or_create(user=user, via=via, defaults={"at": now})
         record(action="user.confirmed", subject=f"user:{user.pk}", by=user, now=now)
@@ -24,10 +26,15 @@ def confirm_person(*, user: User, via: str, now: datetime) -> datetime:
 
 
 def check_confirmed(*, user: User, via: str, now: datetime) -> None:
-    """Refuses StepUpRequired unless the password was given by the same way minutes ago."""
+    """That the person proved who it is by the same way minutes ago.
+
+    Refuses StepUpRequired, and SecondFactorNeeded where the password alone is too little.
+    """
+    check_has_second_factor(user, where=FOR_MONEY)
     if confirmed_until(user=user, via=via, now=now) is None:
         minutes = settings.ENV.live_confirm_minutes
-        raise StepUpRequired(f"Give your password again: it counts for {minutes} minutes.")
+        what = "password and code" if has_second_factor(user) else "password"
+        raise StepUpRequired(f"Give your {what} again: it counts for {minutes} minutes.")
 
 
 def confirmed_until(*, user: User, via: str, now: datetime) -> datetime | None:

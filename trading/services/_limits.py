@@ -20,6 +20,7 @@ from trading.knobs import Knobs
 from trading.loosening import AccountLimits, Change, account_changes, knob_changes
 from trading.models import Bot, ExchangeAccount, SystemState
 from trading.services._agreed import missing_people
+from trading.services._factor_held import FOR_MONEY, check_has_second_factor
 from trading.services._knobs import checked_knobs
 
 MOST_SYMBOLS = 50
@@ -86,13 +87,16 @@ def checked_limits(
 
 def check_may_loosen(weighed: Weighed, *, by: User | None, agreed: Collection[User] = ()) -> None:
     """Refuses LimitsNeedApproval where limits of real money would be looser, unless as many
-    others as the policy says `agreed`, who may decide about real money still.
+    others as the policy says `agreed`, who may decide about real money still; and
+    SecondFactorNeeded.
 
     Call under the lock of the row that changes. Tightening is nobody's business but one's own.
     """
     looser = weighed.looser if weighed.live else []
     if not looser:
         return
+    if by is not None:
+        check_has_second_factor(by, where=FOR_MONEY)
     may = [person for person in agreed if person.has_perm(access.APPROVE_LIVE)]
     missing = missing_people(by=by, agreed=may, needed=limits_need())
     if missing:

@@ -14,6 +14,7 @@ from trading import access
 from trading.errors import TokenInvalid, TokenUnknown
 from trading.models import ApiToken
 from trading.services._audit import record
+from trading.services._factor_held import FOR_ALL, check_has_second_factor
 
 MAX_TOKEN_DAYS = 365
 
@@ -52,7 +53,11 @@ def create_user(*, username: str, password: str, role: str, now: datetime) -> Us
 def create_token(
     *, user: User, name: str, scope: str, days: int, now: datetime
 ) -> tuple[ApiToken, str]:
-    """A token and its secret, which is never shown again."""
+    """A token and its secret, which is never shown again.
+
+    Refuses TokenInvalid, and SecondFactorNeeded where everybody must have one.
+    """
+    check_has_second_factor(user, where=FOR_ALL)
     if not name.strip():
         raise TokenInvalid("Give the token a name.", fields={"name": ["required"]})
     if scope not in ApiToken.Scope.values:

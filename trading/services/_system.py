@@ -26,6 +26,7 @@ from trading.services import _orders
 from trading.services._agreed import missing_people
 from trading.services._audit import record
 from trading.services._bots import finish_jobs, halt_bots
+from trading.services._factor_held import FOR_MONEY, check_has_second_factor
 
 State = SystemState.State
 STOP_TAKES = timedelta(seconds=5)  # at most, from its halt row to its state
@@ -87,6 +88,7 @@ def resume_system(
             raise SystemHalted("The system is running already.")
         if state.state == State.EMERGENCY_STOP or halted:
             _check_may_lift(by, reason)
+            check_has_second_factor(by, where=FOR_MONEY)
             missing = missing_people(by=by, agreed=agreed, needed=state.resume_needs)
             if missing:
                 words = f"The policy needs {missing} to agree: ask for approval."

@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from config import clock
 from config.pages import Request, done, go, page
 from trading import access, services
-from trading.authentication import LoginLocked, PasswordWrong, prove, via_of
+from trading.authentication import step_up_by, via_of
 from trading.errors import BotInvalid
 from trading.forms import ReasonForm
-from trading.live_forms import ApproveForm, LiveOrderForm, SendForm, refuse
+from trading.live_forms import LiveOrderForm, SendForm, refuse
 from trading.live_pages import bot_live_context, live_context, live_order_context, wanted_of
 from trading.models import Order
 from trading.order_state import OrderStatus
@@ -82,13 +82,13 @@ def live_order(request: Request, bot_id: int) -> HttpResponse:
 
 
 @never_cache
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 @permission_required(access.ADMINISTER, raise_exception=True)
 def live_order_send(request: Request, bot_id: int) -> HttpResponse:
     """Send what was previewed, once however often it is pressed."""
     form = SendForm(services.get_bot(bot_id), request.POST)
-    if not form.is_valid() or not _step_up(request, form):
+    if not form.is_valid() or not step_up_by(request, form):
         context = live_order_context(bot_id, send_form=form)
         return page(request, ORDER, context, parts=("live-send",), status=422)
     order = services.place_live_order(
@@ -99,17 +99,6 @@ def live_order_send(request: Request, bot_id: int) -> HttpResponse:
         idempotency_key=_key(request, form.cleaned_data["key"]),
     )
     return go(request, _said(order), to=f"{reverse('trading:orders')}?bot={bot_id}")
-
-
-def _step_up(request: Request, form: ApproveForm | SendForm) -> bool:
-    """The password counts for minutes; a wrong one is shown next to its field."""
-    try:
-        prove(request, request.user, form.cleaned_data["password"])
-    except (PasswordWrong, LoginLocked) as refusal:
-        form.add_error("password", refusal.detail)
-        return False
-    services.confirm_person(user=request.user, via=via_of(request), now=clock.now())
-    return True
 
 
 def _said(order: Order) -> str:

@@ -1,4 +1,4 @@
-"""A new key for the exchange keys in the database."""
+"""A new key for the secrets in the database: exchange keys and second factors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from trading import services
 
 
 class Command(BaseCommand):
-    help = "Makes a new sealing key and seals every exchange key with it; the console may run."
+    help = (
+        "Makes a new sealing key and seals every exchange key and second factor with it;"
+        " the console may run."
+    )
 
     def handle(self, **options: Any) -> None:
-        changed = services.rotate_seals(by=None, now=clock.now())
+        now = clock.now()
+        changed = services.rotate_seals(by=None, now=now)
+        factors = services.reseal_second_factors(by=None, now=now)
         self.stdout.write(f"Sealed anew: the keys of {changed} accounts.")
+        self.stdout.write(f"Sealed anew: {factors} secrets of second factors.")
