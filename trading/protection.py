@@ -42,6 +42,7 @@ class Why(StrEnum):
     NOT_SENT = "not_sent"
     CANCELED_OUTSIDE = "canceled_outside"
     EXPIRED = "expired"
+    UNREADABLE = "unreadable"  # the bot's version or knobs: nobody knows where a stop belongs
     BOT_STOPPED = "bot_stopped"
     HALTED = "system_halted"
 
@@ -191,6 +192,13 @@ def judge(scene: Scene) -> Sight:
         return Sight("UNPROTECTED", failures[0], scene.newest_first[0].code, watched)
     why = Why.PLACING if scene.system_runs else Why.HALTED
     return Sight("UNPROTECTED", why, "", watched)
+
+
+def judge_unreadable(*, held: Decimal, covered: Decimal, code: str) -> Sight:
+    """Of a bot whose version or knobs this console refuses with `code`: nothing watches it."""
+    if covered >= held:
+        return Sight("EXCHANGE", None, "", watched=False)
+    return Sight("UNPROTECTED", Why.UNREADABLE, code, watched=False)
 
 
 def is_alarming(sight: Sight, *, for_s: float) -> bool:

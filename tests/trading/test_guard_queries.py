@@ -10,8 +10,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.strategies.factories import forge_version
 from tests.trading.factories import NOW, make_account, make_bot, make_order, make_position
 from tests.trading.factories import make_symbol as symbol_named
+from trading import services
 from trading.models import AuditEvent, Bot, Order, Position, Protection
 from trading.order_state import OrderStatus as S
 from trading.services._guards import guard_prefix, guards_of_position, guards_of_positions
@@ -91,6 +93,30 @@ def test_each_position_is_judged_by_its_own_stop() -> None:
     }
     lost = AuditEvent.objects.filter(action="protection.lost").values_list("subject", flat=True)
     assert set(lost) == {f"bot:{refused.bot_id}", f"bot:{canceled.bot_id}"}
+
+
+def test_a_bot_that_cant_be_read_is_told_of_and_hides_no_other() -> None:
+    bare, covered, knobless, fine = positions(4, S.OPEN)
+    for position in (bare, covered):
+        forge_version(position.bot.version, params={"stop_loss": 0.5})
+    Order.objects.filter(bot=bare.bot_id, type="STOP_MARKET").update(status=S.EXPIRED)
+    Order.objects.filter(bot=knobless.bot_id, type="STOP_MARKET").update(filled_qty=D("0.5"))
+    Bot.objects.filter(pk=knobless.bot_id).update(knobs={"max_exposure": "much"})
+
+    services.tick(process="beat", now=LATER)
+
+    rows = {
+        row.bot_id: (row.state, row.reason, row.detail, row.watched)
+        for row in Protection.objects.all()
+    }
+    assert rows == {
+        bare.bot_id: ("UNPROTECTED", "unreadable", "STRATEGY_VERSION_CORRUPT", False),
+        covered.bot_id: ("EXCHANGE", "", "", False),
+        knobless.bot_id: ("UNPROTECTED", "unreadable", "KNOBS_INVALID", False),
+        fine.bot_id: ("EXCHANGE", "", "", True),
+    }
+    lost = AuditEvent.objects.filter(action="protection.lost").values_list("subject", flat=True)
+    assert set(lost) == {f"bot:{bare.bot_id}", f"bot:{knobless.bot_id}"}
 
 
 def test_only_what_changed_is_written() -> None:

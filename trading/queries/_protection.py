@@ -43,6 +43,7 @@ _WORDS: dict[str, str] = {
     Why.NOT_SENT: "the stop didn't arrive",
     Why.CANCELED_OUTSIDE: "somebody canceled the stop at the exchange",
     Why.EXPIRED: "the exchange ended the stop",
+    Why.UNREADABLE: "this console can't read the bot's version or settings",
     Why.BOT_STOPPED: "the bot doesn't run",
     Why.HALTED: "the system doesn't run",
 }

@@ -11,17 +11,19 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from pydantic import ValidationError
 
 from config.fields import plain
+from config.refusals import Refusal
 from marketdata.models import Symbol
 from strategies import queries as strategy_queries
 from strategies import registry
 from trading import costs, events, order_state, protection
-from trading.errors import GuardStands
+from trading.errors import GuardStands, KnobsInvalid
 from trading.knobs import Knobs
 from trading.models import Bot, Order, Position, Protection, SystemState
 from trading.order_state import OrderStatus
-from trading.protection import Scene, Sight, Stop
+from trading.protection import Scene, Sight, Stop, Venue
 from trading.services._audit import record
 from trading.services._books import filters_of
 from trading.services._guards import end_order, ended, guards_of_positions
@@ -41,6 +43,14 @@ class Look:
     position: Position
     sight: Sight
     level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The stop that a position should have, and where."""
+
+    stop: Stop
+    venue: Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +97,42 @@ def make_way(*, bot: Bot, symbol: Symbol, now: datetime) -> None:
 
 
 def _look_at(held: Iterable[Position], now: datetime) -> dict[Pair, Look]:
-    """The positions whose strategy declares a stop."""
-    stops = {_pair(each): (each, stop) for each in held if (stop := _stop(each)) is not None}
-    if not stops:
+    """The positions whose strategy declares a stop, and those of which nobody can say."""
+    wishes = [(position, wish) for position in held if (wish := _wish(position)) is not None]
+    if not wishes:
         return {}
-    facts = _facts_about([position for position, _ in stops.values()])
-    return {pair: _look(position, stop, facts, now) for pair, (position, stop) in stops.items()}
+    facts = _facts_about([position for position, _ in wishes])
+    return {_pair(position): _look(position, wish, facts, now) for position, wish in wishes}
 
 
-def _look(position: Position, stop: Stop, facts: _Facts, now: datetime) -> Look:
-    sight = protection.judge(_scene(position, stop, facts, now))
+def _wish(position: Position) -> Wish | str | None:
+    """The stop it should have, or the code with which its bot is refused.
+
+    One bot that can't be read must not keep the others from being looked at.
+    """
+    try:
+        stop = _stop(position)
+        venue = Knobs.model_validate(position.bot.knobs).protection
+    except Refusal as refusal:
+        return refusal.code
+    except ValidationError:
+        return KnobsInvalid.code
+    return None if stop is None else Wish(stop, venue)
+
+
+def _look(position: Position, wish: Wish | str, facts: _Facts, now: datetime) -> Look:
     standing = _standing(facts.sales.get(_pair(position), []))
     trigger = standing[0].price if standing else None
-    return Look(position, sight, f"{plain(trigger or stop.trigger):f}")
+    if isinstance(wish, str):
+        sight = protection.judge_unreadable(
+            held=costs.floor_to(position.qty, position.symbol.qty_step),
+            covered=_left(standing),
+            code=wish,
+        )
+    else:
+        sight = protection.judge(_scene(position, wish, facts, now))
+        trigger = trigger or wish.stop.trigger
+    return Look(position, sight, f"{plain(trigger):f}" if trigger else "")
 
 
 def _facts_about(positions: Sequence[Position]) -> _Facts:
@@ -111,19 +144,19 @@ def _facts_about(positions: Sequence[Position]) -> _Facts:
     return _Facts(sales, guards_of_positions(bare), _system_runs())
 
 
-def _scene(position: Position, stop: Stop, facts: _Facts, now: datetime) -> Scene:
+def _scene(position: Position, wish: Wish, facts: _Facts, now: datetime) -> Scene:
     bot, symbol, pair = position.bot, position.symbol, _pair(position)
     orders = facts.sales.get(pair, [])
     standing, guards = _standing(orders), [order for order in orders if order.is_guard]
     return Scene(
-        venue=Knobs.model_validate(bot.knobs).protection,
-        held=stop.qty,
-        covered=sum((order.qty - order.filled_qty for order in standing), Decimal(0)),
+        venue=wish.venue,
+        held=wish.stop.qty,
+        covered=_left(standing),
         settling=_settling(guards),
         moving=len(standing) < len(guards),
         selling=len(guards) < len(orders),
         taken=symbol.stops != Symbol.Stops.NONE,
-        placeable=protection.is_placeable(stop, filters_of(symbol)),
+        placeable=protection.is_placeable(wish.stop, filters_of(symbol)),
         newest_first=ended(facts.guards.get(pair, []), now),
         bot_runs=bot.is_running,
         system_runs=facts.system_runs,
@@ -138,6 +171,10 @@ def _standing(orders: Iterable[Order]) -> list[Order]:
     """Protective orders that work and are meant to stay."""
     working = [order for order in orders if order.is_guard and order.status in order_state.WORKING]
     return [order for order in working if order.pending_cancel_at is None]
+
+
+def _left(orders: Iterable[Order]) -> Decimal:
+    return sum((order.qty - order.filled_qty for order in orders), Decimal(0))
 
 
 def _held() -> QuerySet[Position]:
