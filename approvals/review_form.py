@@ -38,6 +38,12 @@ SOURCES = [
     (Source.PERSON, "You: your own parameters"),
     (Source.OPTIMISER, "The best of a search"),
 ]
+HELP = {
+    Source.LLM: "It costs what its tokens cost; every answer is checked.",
+    Source.RULES: "They cost nothing and need no model.",
+    Source.PERSON: "They are simulated once, against the active version.",
+    Source.OPTIMISER: "What it found in sample is proven on what it never saw.",
+}
 PREFIX = "params"
 TRIALS = 10  # of a search's best, to choose from
 
@@ -46,9 +52,7 @@ class WhoForm(forms.Form):
     """Of which strategy, and who suggests."""
 
     strategy = forms.ChoiceField(choices=STRATEGIES)
-    source = forms.ChoiceField(
-        label="Who suggests", choices=SOURCES, help_text="The rules cost nothing and need no model."
-    )
+    source = forms.ChoiceField(label="Who suggests", choices=SOURCES)
 
 
 class RoundsForm(forms.Form):
@@ -128,11 +132,12 @@ class NewReview:
         self.source = self._source(plain.get("source", ""))
         begin = {"strategy": self.strategy, "source": self.source}
         self.who = WhoForm(data if sent else None, initial=begin)
+        self.who.fields["source"].help_text = HELP[self.source]
         self.parts = self._parts(plain)
 
-    def _source(self, asked: str) -> str:
+    def _source(self, asked: str) -> Source:
         if asked in Source.values:
-            return asked
+            return Source(asked)
         return Source.LLM if ai_queries.health().state == "ready" else Source.RULES
 
     def _parts(self, plain: Mapping[str, str]) -> dict[str, forms.Form]:

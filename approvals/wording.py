@@ -71,7 +71,8 @@ def page_of(subject: str) -> str:
     """The path of the page that a subject is about; "" for those without one."""
     kind, _, number = subject.partition(":")
     if kind == "strategy" and number:
-        return f"/strategies/{number.partition(':')[0]}/"
+        name, _, version = number.partition(":")
+        return f"/strategies/{name}/{f'versions/{version}/' if version.isdigit() else ''}"
     if kind in _PAGES and number.isdigit():
         return _PAGES[kind].format(number)
     return _PLACES.get(kind, "/approvals/policies/" if kind == "approval_waiver" else "")

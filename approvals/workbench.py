@@ -117,12 +117,13 @@ def scene_of(version: StrategyVersion) -> Scene:
 
 def way_of(version: StrategyVersion) -> list[tuple[str, str]]:
     """(state, how it stands to it: done, here, ahead); a retired version has left the way."""
-    if version.state not in WAY:
-        return [(str(state), "ahead") for state in WAY] + [(str(version.state), "here")]
-    at = WAY.index(State(version.state))
+    way = WAY if version.state == State.DRAFT else WAY[1:]  # most begin as candidates
+    if version.state not in way:
+        return [(str(state), "ahead") for state in way] + [(str(version.state), "here")]
+    at = way.index(State(version.state))
     return [
         (str(state), "here" if place == at else "done" if place < at else "ahead")
-        for place, state in enumerate(WAY)
+        for place, state in enumerate(way)
     ]
 
 

@@ -91,8 +91,8 @@ def _bounds(details: Schema) -> str:
     high = kind.get("maximum", kind.get("exclusiveMaximum"))
     if low is None or high is None:
         return ""
-    above = "above " if "exclusiveMinimum" in kind else ""
-    return f"{above}{low:g} to {high:g}{suffix}.".capitalize()
+    above = "Above " if "exclusiveMinimum" in kind else ""
+    return f"{above}{low:g} to {high:g}{suffix}."
 
 
 def _sentence(message: str) -> str:

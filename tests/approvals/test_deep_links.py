@@ -16,7 +16,7 @@ SUBJECTS = {
     "approval:7": "approvals:approval",
     "approval_policy:ACTIVATION": "approvals:policies",
     "approval_waiver:1": "approvals:policies",
-    "strategy:trend_ema:2": "strategies:strategy",
+    "strategy:trend_ema:2": "approvals:version",
     "bot:3": "trading:bot",
     "simulation:4": "trading:simulation",
     "incident:5": "trading:incident",
