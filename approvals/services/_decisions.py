@@ -20,15 +20,23 @@ from approvals.errors import (
 )
 from approvals.models import Approval, ApprovalDecision, ApprovalKind, Waiver
 from approvals.services._expiry import check_approvals
-from approvals.services._limiting import limits_agreed
+from approvals.services._limiting import hold_limits, limits_agreed
 from approvals.services._person import check_person
 from approvals.services._requests import tell
-from approvals.services._resuming import resume_agreed
+from approvals.services._resuming import hold_system, resume_agreed
 from approvals.services._subjects import check_bound, check_digest
 from approvals.services._suggestions import follow_decision
-from trading.services import approve_version, check_confirmed
+from trading.services import approve_version, check_confirmed, get_bot
 
 State, Verdict = Approval.State, ApprovalDecision.Verdict
+
+
+def hold_bot(row: Approval) -> None:
+    """Nobody changes the bot of a grant until the caller's transaction ends."""
+    if row.grant is not None:
+        get_bot(row.grant.bot_id, lock=True)
+
+
 NEEDED = {
     ApprovalKind.ACTIVATION: access.APPROVE,
     ApprovalKind.GO_LIVE: access.APPROVE_LIVE,
@@ -36,7 +44,13 @@ NEEDED = {
     ApprovalKind.LIMITS: access.APPROVE_LIVE,
 }
 Use = Callable[[Approval], None]
-# What takes effect with the last word, in its transaction.
+# What takes effect with the last word, in its transaction. What it will change is held first:
+# everybody else locks that before the audit log, and the other way round two would wait for ever.
+HELD: dict[str, Callable[[Approval], None]] = {
+    ApprovalKind.GO_LIVE: hold_bot,
+    ApprovalKind.RESUME: hold_system,
+    ApprovalKind.LIMITS: hold_limits,
+}
 AT_ONCE: dict[str, Callable[[Approval, User, datetime], None]] = {
     ApprovalKind.RESUME: resume_agreed,
     ApprovalKind.LIMITS: limits_agreed,
@@ -66,6 +80,8 @@ def approve(
     _check_override(row, reason)
     with transaction.atomic():
         row = queries.approval(approval_id, lock=True)
+        if row.kind in HELD:
+            HELD[row.kind](row)
         _say(row, Verdict.APPROVE, digest, by, via, now, reason)
         agreed = row.decisions.filter(verdict=Verdict.APPROVE).values("by").distinct().count()
         if agreed < row.approvers:

@@ -57,15 +57,18 @@ def request_limits(
     return row
 
 
-def limits_agreed(row: Approval, by: User, now: datetime) -> None:
-    """Enough people agreed: set them, in the name of who asked; in the caller's transaction.
-
-    Refuses ApprovalChanged when the limits, or what they are of, aren't what people read, and
-    ApproverNotAllowed when who asked may not set them any more.
-    """
+def hold_limits(row: Approval) -> None:
+    """Nobody changes these limits until the caller's transaction ends. Refuses ApprovalChanged."""
     reasons = limits_changed(row, lock=True)
     if reasons:
         raise ApprovalChanged("It changed since it was asked for.", fields={"reasons": reasons})
+
+
+def limits_agreed(row: Approval, by: User, now: datetime) -> None:
+    """Enough people agreed: set what is held, in the name of who asked.
+
+    In the caller's transaction. Refuses ApproverNotAllowed when who asked may not any more.
+    """
     target, wanted, asker = target_of(row), wanted_of(row), row.requested_by
     check_person(asker, target.needs)
     if asker is None:

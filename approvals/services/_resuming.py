@@ -71,6 +71,11 @@ def _subject(
     }
 
 
+def hold_system(row: Approval) -> None:
+    """Nobody stops or resumes until the caller's transaction ends."""
+    SystemState.objects.select_for_update().filter(pk=1).first()
+
+
 def resume_agreed(row: Approval, by: User, now: datetime) -> None:
     """Enough people agreed: run again, in the name of who asked; in the caller's transaction.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
+from time import sleep
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from pytest_django import Settings
 
 from approvals.models import Approval
@@ -61,6 +62,30 @@ def test_two_who_ask_at_once_leave_one_request_open(room: Room) -> None:
     assert len(done) == 2
     assert any(isinstance(each, Approval) for each in done)
     assert Approval.objects.filter(kind="LIMITS", state="PENDING").count() == 1
+
+
+def test_a_bot_at_work_and_people_who_agree_wait_for_each_other_in_one_order(room: Room) -> None:
+    row, held = room.ask(), Event()
+
+    def at_work() -> object:
+        """As a cycle does: the bot first, the log second."""
+        with transaction.atomic():
+            bot = trading_services.get_bot(room.desk.bot.pk, lock=True)
+            held.set()
+            sleep(0.4)
+            subject = f"bot:{bot.pk}"
+            return trading_services.record(
+                action="bot.cycle_run", subject=subject, by=None, now=room.now
+            )
+
+    def agree() -> object:
+        held.wait(5)
+        return room.approve(row)
+
+    done = together(at_work, agree)
+
+    assert len(done) == 2
+    assert room.knobs["max_exposure"] == "0.9"
 
 
 def test_who_tightens_while_others_agree_is_never_lost(room: Room) -> None:
