@@ -73,7 +73,7 @@ def limits_agreed(row: Approval, by: User, now: datetime) -> None:
     check_person(asker, target.needs)
     if asker is None:
         return
-    said = {"by": asker, "now": now, "agreed": agreed_people(row)}
+    said: dict[str, Any] = {"by": asker, "now": now, "agreed": agreed_people(row)}
     if target.kind == "bot":
         set_knobs(bot_id=target.pk, knobs=wanted, **said)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,10 @@ from trading.services import check_confirmed, record, set_limits_need, set_resum
 SHORTEST_S, LONGEST_S = 60, 7 * 86_400
 LONGEST_WAIVER_H = 24
 # The number of people stands in the system's own row too, where no door gets past it.
-NEEDS = {ApprovalKind.RESUME: set_resume_needs, ApprovalKind.LIMITS: set_limits_need}
+NEEDS: dict[str, Callable[..., None]] = {
+    ApprovalKind.RESUME: set_resume_needs,
+    ApprovalKind.LIMITS: set_limits_need,
+}
 _TOLD = ("deadline_s", "approvers", "step_up", "on_expiry", "allow_red")
 
 
