@@ -12,7 +12,7 @@ from django.db import connection
 
 from tests.exchange import faults
 from tests.trading.factories import make_user
-from tests.trading.test_live_orders import Desk
+from tests.trading.order_desk import Desk
 from trading import services
 from trading.brokers import AccountBroker
 from trading.models import (

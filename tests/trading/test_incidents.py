@@ -17,8 +17,8 @@ from tests.architecture.sources import ROOT, sources
 from tests.exchange import faults
 from tests.trading.factories import later, make_bot, make_order
 from tests.trading.fake_broker import FakeBroker
+from tests.trading.order_desk import CANCELING, PLACING, Desk, desk, now_at, steps
 from tests.trading.reconciling import reconcile, submit
-from tests.trading.test_live_orders import CANCELING, PLACING, Desk, desk, now_at, steps
 from trading import services
 from trading.brokers import Outcome, Placement, Presence, Reference
 from trading.brokers.live import Credentials, LiveBroker

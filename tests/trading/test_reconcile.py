@@ -10,6 +10,7 @@ import pytest
 from tests.exchange import faults
 from tests.exchange.accounts import FeeIn
 from tests.trading.factories import make_user
+from tests.trading.order_desk import Desk, desk, now_at, steps
 from tests.trading.reconciling import (
     FILLS,
     acknowledge,
@@ -21,7 +22,6 @@ from tests.trading.reconciling import (
     submit,
     unpaced,
 )
-from tests.trading.test_live_orders import Desk, desk, now_at, steps
 from trading import services
 from trading.models import (
     AuditEvent,

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 import pytest
 
 from tests.exchange import faults
+from tests.trading.order_desk import Desk, desk
 from tests.trading.reconciling import (
     BALANCES,
     acknowledge,
@@ -17,7 +18,6 @@ from tests.trading.reconciling import (
     submit,
     unpaced,
 )
-from tests.trading.test_live_orders import Desk, desk
 from trading.errors import (
     IncidentUnconfirmed,
 )

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from tests.exchange import faults
 from tests.trading.factories import make_user
+from tests.trading.order_desk import Desk, desk, now_at
 from tests.trading.reconciling import (
     BALANCES,
     FILLS,
@@ -19,7 +20,6 @@ from tests.trading.reconciling import (
     rows,
     unpaced,
 )
-from tests.trading.test_live_orders import Desk, desk, now_at
 from trading import services, tasks
 from trading.brokers import AccountBroker
 from trading.errors import (
