@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from approvals import approval_api as api
-from approvals import limit_api, live_api
+from approvals import limit_api, live_api, outlook_api
 
 _BOT_LIMITS = limit_api.BotLimitsRequestView.as_view()
 _ACCOUNT_LIMITS = limit_api.AccountLimitsRequestView.as_view()
@@ -43,6 +43,11 @@ urlpatterns = [
         "approvals/<int:approval_id>/withdraw",
         api.ApprovalWithdrawView.as_view(),
         name="approval-withdraw",
+    ),
+    path(
+        "approvals/<int:approval_id>/outlook",
+        outlook_api.OutlookView.as_view(),
+        name="approval-outlook",
     ),
     path("approval-policies", api.PoliciesView.as_view(), name="approval-policies"),
     path("approval-policies/<str:policy>", api.PolicyView.as_view(), name="approval-policy"),

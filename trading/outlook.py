@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+DIGITS = 12  # of what is told: a third has no end
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -113,7 +115,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return f"{value:f}" if isinstance(value, Decimal) else value
+    return f"{round(value, DIGITS):f}" if isinstance(value, Decimal) else value
 
 
 _NUMBERS = {"equity", "exposure", "exposure_active", "exposure_candidate", "max_exposure"}

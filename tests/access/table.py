@@ -65,6 +65,7 @@ API = {
     "approvals/<approval_id>/reject": {"POST": APPROVE},
     "approvals/<approval_id>/comment": {"POST": STRATEGY},
     "approvals/<approval_id>/withdraw": {"POST": STRATEGY},
+    "approvals/<approval_id>/outlook": READ,
     "approval-policies": READ,
     "approval-policies/<policy>": {"GET": VIEW, "PATCH": ADMINISTER},
     "ai/models": READ,

@@ -102,3 +102,19 @@ def test_a_bot_without_candles_is_unknown_and_never_zero(table: Table) -> None:
     page = shown(table.approver, f"/approvals/{row.pk}/")
     assert "What it would do is unknown. No closed candle" in page
     assert "With the candidate" not in page
+
+
+def test_the_api_tells_the_same_and_null_before_anybody_looked(table: Table) -> None:
+    row, client = table.ask(), Client()
+    client.force_login(User.objects.get(pk=table.approver.pk))
+    path = f"/api/v1/approvals/{row.pk}/outlook"
+
+    assert client.get(path).json() == {"base": None, "measured_at": None, "bots": []}
+    services.measure_outlooks(now=table.now)
+    told = client.get(path).json()
+
+    assert told["base"] == 1
+    (bot,) = told["bots"]
+    assert (bot["bot"], bot["quote"], bot["equity"]) == (Bot.objects.get().pk, "USDT", "10000")
+    assert (bot["exposure"], bot["symbols"][0]["qty"]) == (0.0, "0")
+    assert client.get("/api/v1/approvals/999/outlook").status_code == 404
