@@ -26,7 +26,13 @@ from approvals.services._requests import tell
 from approvals.services._resuming import hold_system, resume_agreed
 from approvals.services._subjects import check_bound, check_digest
 from approvals.services._suggestions import follow_decision
-from trading.services import approve_version, check_confirmed, get_bot
+from trading.services import (
+    FOR_MONEY,
+    approve_version,
+    check_confirmed,
+    check_has_second_factor,
+    get_bot,
+)
 
 State, Verdict = Approval.State, ApprovalDecision.Verdict
 
@@ -70,12 +76,11 @@ def approve(
     """One person agrees to what `digest` names; with enough people it is approved.
 
     `use` is called in that transaction, for what takes effect at once. Refuses
-    ApproverNotAllowed, OwnApproval, StepUpRequired, ApprovalExpired, ApprovalNotOpen,
-    ApprovalChanged, EvidenceStale, EvidenceRed, AlreadyDecided.
+    ApproverNotAllowed, OwnApproval, StepUpRequired, SecondFactorNeeded, ApprovalExpired,
+    ApprovalNotOpen, ApprovalChanged, EvidenceStale, EvidenceRed, AlreadyDecided.
     """
     row = _decidable(approval_id, by, now)
-    if row.step_up:
-        check_confirmed(user=by, via=via, now=now)
+    _check_proof(row, by, via, now)
     check_bound(row, digest, now=now)
     _check_override(row, reason)
     with transaction.atomic():
@@ -144,6 +149,14 @@ def _decidable(approval_id: int, by: User, now: datetime) -> Approval:
     if row.requested_by_id == by.pk:
         _waiver_for(row, now)
     return row
+
+
+def _check_proof(row: Approval, by: User, via: str, now: datetime) -> None:
+    """What the request's policy asks of who decides; real money may ask for a second factor."""
+    if row.kind != ApprovalKind.ACTIVATION:
+        check_has_second_factor(by, where=FOR_MONEY)
+    if row.step_up:
+        check_confirmed(user=by, via=via, now=now)
 
 
 def _waiver_for(row: Approval, now: datetime) -> Waiver:
