@@ -69,10 +69,8 @@ def limits_agreed(row: Approval, by: User, now: datetime) -> None:
 
     In the caller's transaction. Refuses ApproverNotAllowed when who asked may not any more.
     """
-    target, wanted, asker = target_of(row), wanted_of(row), row.requested_by
-    check_person(asker, target.needs)
-    if asker is None:
-        return
+    target, wanted = target_of(row), wanted_of(row)
+    asker = check_person(row.requested_by, target.needs)
     said: dict[str, Any] = {"by": asker, "now": now, "agreed": agreed_people(row)}
     if target.kind == "bot":
         set_knobs(bot_id=target.pk, knobs=wanted, **said)

@@ -23,6 +23,8 @@ from approvals.errors import (
     PolicyInvalid,
 )
 from approvals.models import Approval, ApprovalDecision, Notification
+from approvals.services._limit_subjects import target_of
+from approvals.services._limiting import _made, hold_limits
 from config.refusals import Refusal
 from tests.approvals.asking import VIA, make_approver
 from tests.approvals.factories import make_channel
@@ -267,6 +269,23 @@ def test_on_paper_or_with_a_policy_of_nobody_there_is_nothing_to_ask_for(room: R
         room.ask()
     room.policy(approvers=0)
     assert trading_services.limits_need() == 0
+
+
+def test_what_is_changed_between_the_look_and_the_lock_is_not_overwritten(room: Room) -> None:
+    row = room.ask()
+    _meanwhile(room, max_position="0.01")
+
+    with pytest.raises(ApprovalChanged), transaction.atomic():
+        hold_limits(row)
+
+
+def test_who_asks_at_the_very_same_moment_is_told_to_look_again(room: Room) -> None:
+    row = room.ask()
+    target, policy = target_of(row), queries.policy_of("LIMITS")
+
+    with pytest.raises(ApprovalChanged):
+        _made(target, policy, "me too", room.desk.asker, room.now)
+    assert queries.open_limits_of(row.about) == row
 
 
 class TestThePolicy:

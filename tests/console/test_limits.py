@@ -247,6 +247,8 @@ def test_an_accounts_form_without_a_reason_or_with_rubbish_asks_nobody(
     assert command(admin, url, reason="why not", symbols="BTC/USDT").status_code == 422
     rubbish = limits_of(desk, symbols="BTC USDT; DROP")
     assert command(admin, url, reason="why not", **rubbish).status_code == 422
+    not_looser = command(admin, url, reason="why not", **limits_of(desk, max_order="1"))
+    assert "Nobody needs to agree to this" in text_of(not_looser)
     assert not Approval.objects.exists()
 
 

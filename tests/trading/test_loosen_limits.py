@@ -181,6 +181,8 @@ def test_a_wrong_limit_is_wrong_before_it_is_looser(desk: LiveDesk) -> None:
         turn(desk, {"max_exposure": "2"})
     with pytest.raises(AccountInvalid):
         limit(desk, max_order=D(10**13))
+    with pytest.raises(AccountInvalid):
+        limit(desk, symbols=["BTC/USDT", "BTC/EUR"])
 
 
 def test_knobs_of_an_older_console_are_weighed_as_they_are_read(desk: LiveDesk) -> None:
