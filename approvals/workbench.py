@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.urls import reverse
 
 from approvals import access, queries
 from approvals.models import Approval, ApprovalKind
+from approvals.version_history import history_of
 from config import clock
 from strategies import queries as strategy_queries
-from strategies.models import Activation, StrategyVersion
+from strategies.models import StrategyVersion
 from trading import queries as trading_queries
-from trading.models import AuditEvent, Bot, Job, Simulation
-from trading.services import evidence_reasons, subject_of
+from trading.models import Bot, Job, Simulation
+from trading.services import evidence_reasons
 from trading.version_pages import evidence_of, param_pairs
 
 State = StrategyVersion.State
@@ -58,17 +59,6 @@ class Step:
     letter: str = ""
     danger: bool = False
     confirm: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A line of the history."""
-
-    at: datetime
-    words: str
-    by: str
-    reason: str = ""
-    url: str = ""
 
 
 def workbench(name: str, number: int, user: User) -> dict[str, Any]:
@@ -144,8 +134,13 @@ def _url(scene: Scene, name: str) -> str:
 
 
 def _with(scene: Scene, name: str, **query: object) -> str:
+    """A form that begins with this version, on what it was simulated on before."""
     known = {"strategy": scene.version.strategy.name, "version": scene.version.number, **query}
-    return f"{reverse(name)}?{'&'.join(f'{key}={value}' for key, value in known.items())}"
+    if scene.simulation is not None:
+        names = ("timeframe", "from_ms", "to_ms")
+        known |= {name: getattr(scene.simulation, name) for name in names}
+        known["symbol"] = scene.simulation.symbols[0]
+    return f"{reverse(name)}?{urlencode(known)}"
 
 
 def _edit(scene: Scene) -> Step:
@@ -341,43 +336,3 @@ _STEPS: tuple[Callable[[Scene], Step], ...] = (
     _retire,
     _delete,
 )
-_WORDS = {
-    "drafted": "saved as a draft",
-    "changed": "the draft was changed",
-    "proposed": "proposed: a candidate",
-    "created": "made, a candidate",
-    "simulated": "simulated against the active version",
-    "approved": "approved",
-    "unapproved": "the approval ended unused",
-    "activated": "activated",
-    "rolled_back": "brought back by a rollback",
-    "retired": "retired by hand",
-}
-
-
-def history_of(version: StrategyVersion) -> list[Told]:
-    """What became of it, the newest first: from the audit log, and what replaced it."""
-    events = AuditEvent.objects.filter(subject=subject_of(version)).order_by("-seq")[:50]
-    replaced = Activation.objects.filter(replaced=version).select_related("version", "by")
-    lines = [*map(_event, events), *map(_replaced, replaced)]
-    if not any(line.words in (_WORDS["drafted"], _WORDS["created"]) for line in lines):
-        by = version.created_by.get_username() if version.created_by else "the system"
-        lines.append(Told(version.created_at, "made", by))
-    return sorted(lines, key=lambda line: line.at, reverse=True)
-
-
-def _event(event: AuditEvent) -> Told:
-    verb, after = event.action.partition(".")[2], event.after or {}
-    url = ""
-    if after.get("approval"):
-        url = reverse("approvals:approval", args=[after["approval"]])
-    elif after.get("simulation"):
-        url = reverse("trading:simulation", args=[after["simulation"]])
-    by = event.actor if event.actor_kind == AuditEvent.ActorKind.HUMAN else "the system"
-    return Told(event.at, _WORDS.get(verb, verb.replace("_", " ")), by, event.reason, url)
-
-
-def _replaced(change: Activation) -> Told:
-    by = change.by.get_username() if change.by else "the system"
-    how = "by a rollback to" if change.rollback else "by"
-    return Told(change.at, f"replaced {how} v{change.version.number}", by)

@@ -68,7 +68,7 @@ def roll_back_version(*, strategy_name: str, by: User | None, now: datetime) -> 
     last = queries.last_activation(strategy_name)
     if last is None or last.rollback or last.replaced is None:
         raise NothingToRollBack(f"{strategy_name} has no version to go back to.")
-    for state in (State.CANDIDATE, State.SIMULATED):  # proposed anew meanwhile
+    for state in (State.CANDIDATE, State.SIMULATED, State.APPROVED):  # proposed anew meanwhile
         _moved(last.replaced.pk, state, State.RETIRED)
     return _put_in_place(last.replaced, State.RETIRED, by=by, now=now, rollback=True)
 

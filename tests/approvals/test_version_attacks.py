@@ -87,7 +87,7 @@ def test_sql_puts_no_row_in_another_ones_place(taken: str) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("only SQLite replaces rows on insert")
     version = make_version(NAME) if taken == "active" else make_version(NAME, fast=8)
-    row = {
+    row: dict[str, Any] = {
         "id": version.pk if taken == "id" else 900,
         "number": version.number if taken == "number" else 90,
         "params": "{}",

@@ -102,6 +102,16 @@ def test_a_candidate_is_simulated_first(table: Table) -> None:
     assert why_not(table, "ask") == "Simulate it against the active version first."
 
 
+def test_it_is_simulated_again_on_what_it_was_simulated_on(table: Table) -> None:
+    steps = {step.key: step for step in steps_of(scene_of(table.version))}
+    row = table.simulation
+
+    assert f"from_ms={row.from_ms}&to_ms={row.to_ms}" in steps["simulate"].url
+    form = body(as_(table.proposer).get(steps["simulate"].url))
+    assert 'name="params-fast" value="8"' in form
+    assert '<option value="5m" selected>' in form
+
+
 def test_a_draft_is_not_asked_for_by_a_typed_address(table: Table) -> None:
     draft = save_draft(
         strategy_name="trend_ema_fast",

@@ -58,6 +58,16 @@ def test_what_was_proposed_anew_meanwhile_is_still_brought_back() -> None:
     assert state(first) == "ACTIVE"
 
 
+def test_even_one_that_people_approved_anew_is_brought_back_at_once() -> None:
+    first = make_version(NAME)
+    activate(make_version(NAME, fast=7))
+    services.mark_simulated(version_id=first.pk)
+    services.approve_version(version_id=first.pk)
+
+    services.roll_back_version(strategy_name=NAME, by=None, now=NOW)
+    assert state(first) == "ACTIVE"
+
+
 def test_steps_from_another_state_are_refused() -> None:
     version = make_version(NAME, fast=7)
     with pytest.raises(VersionStateWrong):
