@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from approvals import queries
 from approvals.models import Approval, ApprovalKind, Outlook
 from strategies import queries as strategy_queries
+from trading.outlook import BotOutlook
 from trading.services import outlook_of
+
+log = structlog.get_logger(__name__)
 
 AGAIN_AFTER = timedelta(seconds=60)
 AT_ONCE = 5
@@ -35,7 +40,11 @@ def _measure(row: Approval, now: datetime) -> None:
     if row.version is None:
         return
     base = strategy_queries.active_version(row.version.strategy.name)
-    told = outlook_of(candidate=row.version, active=base, now=now)
+    told: list[BotOutlook] = []
+    try:
+        told = outlook_of(candidate=row.version, active=base, now=now)
+    except Exception:  # of a strategy's code: the next request is looked at all the same
+        log.exception("outlook.failed", approval=row.pk)
     Outlook.objects.update_or_create(
         version=row.version,
         defaults={"base": base, "bots": [one.to_json() for one in told], "measured_at": now},

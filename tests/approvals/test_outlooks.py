@@ -14,6 +14,7 @@ from config import clock
 from marketdata.models import Candle
 from marketdata.queries import resolve_symbol
 from strategies import queries as strategy_queries
+from strategies import registry
 from tests.approvals.asking import Table, make_table
 from trading.models import Bot
 from trading.services import create_bot
@@ -92,6 +93,20 @@ def test_what_no_worker_looks_at_any_more_says_its_age(table: Table) -> None:
     Outlook.objects.update(measured_at=clock.now() - timedelta(minutes=10))
 
     assert 'panel__note warn">seen' in shown(table.approver, f"/approvals/{row.pk}/")
+
+
+def test_a_strategy_that_fails_leaves_its_bots_unknown_and_is_asked_again_later(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = table.ask()
+    strategy = registry.get("trend_ema_fast")
+    monkeypatch.setattr(type(strategy), "warmup", lambda self, params: 1 // 0)
+
+    assert services.measure_outlooks(now=table.now) == 1
+    assert services.measure_outlooks(now=table.at(seconds=30)) == 0
+    monkeypatch.undo()
+    assert Outlook.objects.get().bots == []
+    assert "What it would do is not known" in shown(table.approver, f"/approvals/{row.pk}/")
 
 
 def test_a_bot_without_candles_is_unknown_and_never_zero(table: Table) -> None:

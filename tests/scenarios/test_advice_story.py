@@ -258,7 +258,12 @@ def _the_red_one_goes_nowhere(story: Story, review: Review) -> None:
 def _they_see_what_the_bot_would_do(story: Story, request: Approval) -> None:
     """A worker looks at the bot; the page of the request shows proof, claims and order."""
     assert services.measure_outlooks(now=story.now) == 1
-    page = story.anna.page(f"/approvals/{request.pk}/")
+    path = f"/approvals/{request.pk}/"
+    page, visitor = story.anna.page(path), Client()
+    visitor.force_login(make_user("viewer", "vera"))
+    seen = visitor.get(path).content.decode()
+    assert "Prompt and answer of call" not in seen
+    assert "Who operates bots can read the prompt and the answer." in seen
 
     for shown in (
         "Why, in its own words",
