@@ -64,7 +64,9 @@ class ClosedSignupAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allau
 
 
 @sensitive_post_parameters("code")
-@login_stage_required(stage=CodeStage.key, redirect_urlname="trading:home")
+@login_stage_required(  # type: ignore[untyped-decorator]
+    stage=CodeStage.key, redirect_urlname="trading:home"
+)
 def login_code(request: HttpRequest) -> HttpResponse:
     """The page after the password. Without a password just before, it is not there."""
     stage = request._login_stage  # type: ignore[attr-defined]  # the decorator's

@@ -23,6 +23,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from config import clock
+from config.pages import Request as PageRequest
 from config.refusals import Refusal
 from trading import services
 from trading.models import ApiToken
@@ -137,14 +138,14 @@ def prove(request: HttpRequest, user: User, password: str, code: str) -> None:
     check_code(request, user, code)
 
 
-def step_up_by(request: Request | HttpRequest, form: forms.Form) -> bool:
+def step_up_by(request: PageRequest, form: forms.Form) -> bool:
     """A page's form with `password` and `code`; what is wrong is shown next to its field."""
     given, user = form.cleaned_data, request.user
     try:
         step_up(
-            request,  # type: ignore[arg-type]
+            request,
             via=via_of(request),
-            user=user,  # type: ignore[arg-type]
+            user=user,
             password=given["password"],
             code=given["code"],
         )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import datetime, timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -23,7 +24,6 @@ from tests.trading.phones import PERIOD, Phone, make_phone, wrong_code
 from trading import services
 from trading.errors import SecondFactorInvalid, SecondFactorMissing, SecondFactorNeeded
 from trading.models import AuditEvent, Confirmation
-from trading.sealing import SealBroken
 
 pytestmark = pytest.mark.django_db
 
@@ -155,13 +155,23 @@ class TestSealing:
         row.data = Authenticator.objects.get(user=thief, type="totp").data
         row.save()
 
-        with pytest.raises(SealBroken):
-            use(olga, theirs.code(now), now)
+        assert not use(olga, theirs.code(now), now)
+        assert not use(olga, phone.code(now), now)
+        assert use(thief, theirs.code(now), now)
+
+    def test_without_the_keys_beside_the_database_no_code_is_right(
+        self, olga: User, phone: Phone, now: datetime, settings: Settings, tmp_path: Path
+    ) -> None:
+        settings.STATE_DIR = tmp_path
+
+        assert not use(olga, phone.code(now), now)
+        assert not use(olga, phone.paper[0], now)
 
     def test_allauth_can_write_no_seed_in_clear(self, olga: User) -> None:
-        for write in (lambda: TOTP.activate(olga, "SEED"), lambda: RecoveryCodes.activate(olga)):
-            with pytest.raises(LookupError):
-                write()
+        with pytest.raises(LookupError):
+            TOTP.activate(olga, "SEED")
+        with pytest.raises(LookupError):
+            RecoveryCodes.activate(olga)
         assert not Authenticator.objects.exists()
 
     def test_seals_are_turned_while_codes_stay_what_they_were(

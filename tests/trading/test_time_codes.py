@@ -17,8 +17,10 @@ SEED = base64.b32encode(b"12345678901234567890").decode()
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 # RFC 4226, appendix D.
-COUNTED = ("755224", "287082", "359152", "969429", "338314")
-COUNTED += ("254676", "287922", "162583", "399871", "520489")
+COUNTED = (
+    *("755224", "287082", "359152", "969429", "338314"),
+    *("254676", "287922", "162583", "399871", "520489"),
+)
 # RFC 6238, appendix B, SHA1: seconds, eight digits. Ours are the last six of them.
 TIMED = {
     59: "94287082",

@@ -17,4 +17,4 @@ def people() -> QuerySet[User]:
 
 def people_with_second_factor(*, but: User) -> QuerySet[User]:
     """Whose second factor could be reset by `but`, whose own is none of them."""
-    return people().filter(second_factor_at__isnull=False).exclude(pk=but.pk)
+    return people().filter(authenticator__type=Authenticator.Type.TOTP).exclude(pk=but.pk)

@@ -96,9 +96,9 @@ def check_may_loosen(weighed: Weighed, *, by: User | None, agreed: Collection[Us
     if not looser:
         return
     may = [person for person in agreed if person.has_perm(access.APPROVE_LIVE)]
-    for person in may or [by]:  # whose word counts: the others', or one's own where nobody else's
-        if person is not None:
-            check_has_second_factor(person, where=FOR_MONEY)
+    # Whose word counts: the others', or one's own where nobody else's is needed.
+    for person in may or ([by] if by else []):
+        check_has_second_factor(person, where=FOR_MONEY)
     missing = missing_people(by=by, agreed=may, needed=limits_need())
     if missing:
         named = ", ".join(change.title.lower() for change in looser[:MOST_NAMED])

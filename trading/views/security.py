@@ -156,6 +156,7 @@ def _page(request: Request, status: int = 200, **more: Any) -> HttpResponse:
         "pending": pending,
         "qr": qr_code(pending.address) if pending else None,
         "needed": services.lacks_second_factor(request.user, where=services.FOR_ALL),
+        "may_remove": services.may_remove_second_factor(),
         "begin_form": _proof("begin"),
         "code_form": CodeForm(),
         "renew_form": _proof("renew"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.contrib.auth.models import User
@@ -11,10 +12,13 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from trading import time_codes
+from trading.sealing import SealBroken
 from trading.services._audit import record
 from trading.services._factor_held import has_second_factor
 from trading.services.second_factor._life import second_factor_of
 from trading.services.second_factor._seals import RECOVERY, SECRET_OF, TOTP, place_of
+
+log = structlog.get_logger(__name__)
 
 
 @sensitive_variables()
@@ -22,15 +26,19 @@ def use_code(*, user: User, code: str, now: datetime) -> bool:
     """Whether this is the app's code of now or a recovery code, neither of them used before.
 
     A right one is used up in the same transaction. Who calls counts the wrong ones, outside of
-    any transaction: a count that is rolled back counts nothing.
+    any transaction: a count that is rolled back counts nothing. Where the seal of a secret doesn't
+    open (its key is gone, or the row was moved), no code is right.
     """
     typed = time_codes.digits_of(code)
     if not typed.isascii() or not typed.isdigit():
         return False
-    with transaction.atomic():
-        if len(typed) == time_codes.DIGITS:
-            return _use_time_code(user, typed, now)
-        return _use_recovery_code(user, typed, now)
+    use = _use_time_code if len(typed) == time_codes.DIGITS else _use_recovery_code
+    try:
+        with transaction.atomic():
+            return use(user, typed, now)
+    except SealBroken as error:
+        log.error("second_factor.unreadable", user=user.pk, error=str(error))
+        return False
 
 
 def record_code_refused(*, user: User, now: datetime) -> None:

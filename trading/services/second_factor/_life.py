@@ -134,9 +134,14 @@ def renew_recovery_codes(*, user: User, now: datetime) -> list[str]:
     return codes
 
 
+def may_remove_second_factor() -> bool:
+    """Whether people may do without one that they had."""
+    return settings.ENV.auth_second_factor not in FOR_ALL
+
+
 def remove_second_factor(*, user: User, now: datetime) -> None:
     """The person wants none any more. Refuses SecondFactorMissing, SecondFactorNeeded."""
-    if settings.ENV.auth_second_factor in FOR_ALL:
+    if not may_remove_second_factor():
         raise SecondFactorNeeded("This console wants one of everybody: an administrator resets it.")
     _take_away(user, action="user.second_factor_removed", by=user, reason="", now=now)
 
