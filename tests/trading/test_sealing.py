@@ -87,7 +87,7 @@ class TestAccount:
         assert "public-key" not in stored
         assert "very-secret" not in stored
         assert account.key_hint == "1234"
-        opened = services.accounts._accounts.credentials_of(account)
+        opened = services.credentials_of(account)
         assert (opened.key, opened.secret) == ("public-key-1234", "very-secret-5678")
 
     def test_keys_of_two_accounts_cannot_be_swapped(self) -> None:
@@ -95,17 +95,17 @@ class TestAccount:
         ExchangeAccount.objects.filter(pk=one.pk).update(sealed_secret=other.sealed_secret)
         one.refresh_from_db()
         with pytest.raises(SealBroken):
-            services.accounts._accounts.credentials_of(one)
+            services.credentials_of(one)
 
     def test_a_new_key_seals_everything_anew(self) -> None:
         account = make_account()
         assert services.reseal_accounts(by=None, now=NOW) == 0
-        services.accounts._accounts.keyring().add_key()
+        services.keyring().add_key()
         assert services.reseal_accounts(by=make_user("admin"), now=NOW) == 1
         before = account.sealed_secret
         account.refresh_from_db()
         assert account.sealed_secret != before
-        assert services.accounts._accounts.credentials_of(account).secret == "s" * 12
+        assert services.credentials_of(account).secret == "s" * 12
 
     def test_a_wrong_account_is_refused_by_its_fields(self) -> None:
         make_account("main")
