@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import F
+
 from approvals.models import Review, Shadow, Suggestion
 from config import clock
 from config.refusals import Refusal
@@ -13,6 +15,7 @@ from trading.services import measure_in_sample
 DECIDED = (Suggestion.State.APPROVED, Suggestion.State.REJECTED, Suggestion.State.EXPIRED)
 FOLLOWED_FOR = timedelta(days=90)
 AT_ONCE = 10  # in one run; the longest not measured come first
+MOST_TRIED = 200
 AGAIN_AFTER = timedelta(hours=6)
 
 
@@ -27,9 +30,15 @@ def measure_shadows(*, now: datetime) -> int:
         .exclude(review=None)
         .exclude(shadow__measured_at__gt=now - AGAIN_AFTER)
         .select_related("review", "version__strategy", "base__strategy", "shadow")
-        .order_by("shadow__measured_at", "pk")
+        .order_by(F("shadow__measured_at").asc(nulls_first=True), "-decided_at", "pk")
     )
-    return sum(_measure(row, now) for row in rows[:AT_ONCE])
+    measured = 0
+    for row in rows[:MOST_TRIED]:
+        # One that can't be measured stays due for ever: it must not keep the others from it.
+        measured += _measure(row, now)
+        if measured >= AT_ONCE:
+            break
+    return measured
 
 
 def _measure(row: Suggestion, now: datetime) -> bool:

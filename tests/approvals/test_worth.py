@@ -161,6 +161,24 @@ def test_a_shadow_is_what_holding_earned_and_what_staying_out_did() -> None:
     assert ai_queries.track_record().rejected_edge == pytest.approx(-held, rel=1e-3)
 
 
+def test_what_can_not_be_measured_keeps_nothing_else_from_it() -> None:
+    end_ms = make_candles(make_symbol(), bars([100.0 + index % 9 for index in range(BARS)]))
+    now, made = clock.from_ms(end_ms), proof()
+    for number in range(12):
+        row = make_advice()
+        row.state, row.simulation, row.base = "REJECTED", made, make_version("trend_ema", fast=6)
+        row.version = make_version("trend_ema", fast=7 + number)
+        row.decided_at = now - timedelta(hours=8 if number == 0 else 7)
+        row.save()
+        symbol = str(make_symbol()) if number == 0 else "recorded:GONE/USDT"
+        Review.objects.filter(suggestions=row).update(
+            symbols=[symbol], knobs=checked_knobs(FREE_KNOBS).stored(), starting_cash=D(1_000)
+        )
+
+    assert services.measure_shadows(now=now) == 1
+    assert Shadow.objects.get().suggestion == Suggestion.objects.order_by("pk")[0]
+
+
 def test_the_log_shows_each_decision_and_says_when_there_are_few() -> None:
     client = Client()
     client.force_login(make_person())
