@@ -77,8 +77,9 @@ class Env(BaseSettings):
     auth_operator_password: str = ""
     auth_viewer_password: str = ""
 
-    # Second factor: who may do without one
+    # Second factor: who may do without one. Sessions: 0 lets an unused one stay
     auth_second_factor: Literal["optional", "live", "required"] = "optional"
+    session_idle_minutes: int = Field(default=30, ge=0, le=720)
 
     # Audit
     audit_key: str = ""

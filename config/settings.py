@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "config.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.sessions.SessionUseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -64,6 +65,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.second_factor.SecondFactorMiddleware",
+    "config.administration.ConfirmedAdministrationMiddleware",
     "config.idempotency.IdempotencyMiddleware",
     "config.errors.DomainErrorMiddleware",
 ]
@@ -133,7 +135,8 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_RECOVERY_CODE_COUNT = 10
 MFA_RECOVERY_CODE_DIGITS = 10
 
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_ENGINE = "config.sessions"
+SESSION_COOKIE_AGE = 12 * 60 * 60  # from the sign-in on, whatever happens in it
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from allauth.account import views as account
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponseBase
 from django.urls import include, path
 from django.views.decorators.http import require_http_methods
 from django.views.generic import RedirectView
 
 from config.accounts import login_code
+from config.administration import sign_in
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"
@@ -28,11 +25,6 @@ if admin.site.is_registered(Authenticator):
     admin.site.unregister(Authenticator)
 
 
-def instead(name: str) -> Callable[..., HttpResponseBase]:
-    """Leads to a page of ours, its query along."""
-    return login_not_required(RedirectView.as_view(pattern_name=name, query_string=True))
-
-
 urlpatterns = [
     path("", include("config.api_urls")),
     # Only these doors of allauth: no sign-up, no reset by mail.
@@ -40,9 +32,8 @@ urlpatterns = [
     path("accounts/code/", form(login_code), name="mfa_authenticate"),
     path("accounts/logout/", form(account.logout), name="account_logout"),
     path("accounts/password/", form(account.password_change), name="account_change_password"),
-    # Django's own sign-in knows neither lockout nor second factor.
-    path("admin/login/", instead("account_login")),
-    path("admin/password_change/", instead("account_change_password")),
+    path("admin/login/", sign_in),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("", include("approvals.urls")),
     path("", include("trading.urls")),

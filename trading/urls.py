@@ -144,6 +144,7 @@ urlpatterns = [
     path("tokens/<int:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("security/", security.security, name="security"),
     path("security/begin/", security.security_begin, name="security-begin"),
+    path("security/confirm/", security.security_confirm, name="security-confirm"),
     path("security/set/", security.security_set, name="security-set"),
     path("security/recovery-codes/", security.security_renew, name="security-renew"),
     path("security/remove/", security.security_remove, name="security-remove"),

@@ -268,6 +268,7 @@ PAGES = {
     "/tokens/<token_id>/revoke/": {"POST": VIEW},
     "/security/": {"GET": SIGNED_IN},
     "/security/begin/": {"POST": SIGNED_IN},
+    "/security/confirm/": {"GET": SIGNED_IN, "POST": SIGNED_IN},
     "/security/set/": {"POST": SIGNED_IN},
     "/security/recovery-codes/": {"POST": SIGNED_IN},
     "/security/remove/": {"POST": SIGNED_IN},

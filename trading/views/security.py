@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from config import clock
 from config.pages import Request, done, go, page
@@ -22,6 +25,7 @@ from trading.people_forms import CodeForm, ResetForm, refuse
 from trading.qr_code import qr_code
 
 SECURITY, PEOPLE = "trading/security/detail.html", "trading/people/list.html"
+CONFIRM = "trading/security/confirm.html"
 PENDING = "second_factor_pending"  # key of the session: what is set up in it, sealed
 secret_posts = sensitive_post_parameters("password", "code")
 
@@ -44,6 +48,21 @@ def security_begin(request: Request) -> HttpResponse:
     kept, _ = services.begin_second_factor(user=request.user, now=clock.now())
     request.session[PENDING] = kept
     return go(request, "Scan the picture, then give the code.", to=_url())
+
+
+@never_cache
+@secret_posts
+@require_http_methods(["GET", "HEAD", "POST"])
+def security_confirm(request: Request) -> HttpResponse:
+    """Who is there, before something that shows no form for it; then on to `next`."""
+    asked = request.POST.get("next") or request.GET.get("next", "")
+    here = {request.get_host()}
+    to = asked if url_has_allowed_host_and_scheme(asked, here, request.is_secure()) else "/"
+    form = ProofForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and step_up_by(request, form):
+        return redirect(to)
+    context = {"form": form, "next": to, "minutes": settings.ENV.live_confirm_minutes}
+    return page(request, CONFIRM, context, status=422 if form.is_bound else 200)
 
 
 @never_cache
