@@ -58,6 +58,12 @@ def _unguarded(env: Env) -> Iterator[CheckMessage]:
             hint="It serves one machine; give a REDIS_URL for more.",
             id="config.W003",
         )
+    if env.trading_live_mode and env.auth_second_factor == "optional":
+        yield Warning(
+            "Real money is decided on with a password alone.",
+            hint="Set AUTH_SECOND_FACTOR=live once people have set up a second factor.",
+            id="config.W004",
+        )
 
 
 @register()

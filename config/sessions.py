@@ -38,8 +38,10 @@ class SessionStore(DatabaseStore):
 
     def touch(self) -> None:
         """It was used. Writes the row's end alone: what lies in it may be written meanwhile."""
+        if self.ends_at is None:
+            return
         until = self.get_expiry_date()
-        if self.ends_at is not None and until - self.ends_at >= EVERY:
+        if until - self.ends_at >= EVERY:
             Session.objects.filter(pk=self.session_key, expire_date__gt=clock.now()).update(
                 expire_date=until
             )
@@ -50,11 +52,12 @@ class SessionStore(DatabaseStore):
         return row
 
     def _last(self) -> datetime:
-        """Twelve hours after the sign-in; from now for people who aren't signed in yet."""
+        """Twelve hours after the sign-in. Of a session without one: as it stands, or from now."""
+        now, whole = clock.now(), timedelta(seconds=settings.SESSION_COOKIE_AGE)
         begun = self.get(BEGUN)
-        now = clock.now()
-        start = datetime.fromtimestamp(begun, now.tzinfo) if begun else now
-        return min(start, now) + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        if begun is None:
+            return self.ends_at or now + whole
+        return min(datetime.fromtimestamp(begun, now.tzinfo), now) + whole
 
 
 def begin_session(sender: object, request: HttpRequest, **_: Any) -> None:

@@ -136,6 +136,14 @@ class TestConfirm:
         assert confirm(operator, code=others.code(clock.now())).json()["code"] == "CODE_WRONG"
         assert confirm(admin, code=others.code(clock.now())).status_code == 200
 
+    def test_a_repeated_key_undoes_no_count(self, operator: Api) -> None:
+        phone = phone_of(operator)
+        wrong = {"password": PASSWORD, "code": wrong_code(phone, clock.now())}
+        for place in range(5):
+            operator.post("auth/confirm", wrong, key=f"key-{place % 2}")
+
+        assert confirm(operator, code=phone.code(clock.now())).status_code == 429
+
     def test_a_code_that_is_no_text_is_refused(self, operator: Api) -> None:
         phone_of(operator)
 

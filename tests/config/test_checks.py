@@ -34,6 +34,12 @@ def test_production_is_warned_of_embedded_stores() -> None:
     assert {"config.W002", "config.W003"} <= found
 
 
+def test_production_with_real_money_is_warned_of_passwords_alone() -> None:
+    assert "config.W004" in ids(trading_live_mode=True)
+    assert "config.W004" not in ids(trading_live_mode=True, auth_second_factor="live")
+    assert "config.W004" not in ids(trading_live_mode=False)
+
+
 def test_a_laptop_may_do_all_that(settings: Settings) -> None:
     settings.ENV = Env(app_env="dev")
 

@@ -13,6 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from config import clock
+from config.sessions import BEGUN
 from config.websocket_auth import SocketCaller
 from tests.api.factories import PASSWORD, make_user
 from tests.trading.live_desk import set_env
@@ -171,4 +172,18 @@ def test_the_idle_time_can_be_turned_off(
 
     assert is_in(client)
     time.shift(HOUR)
+    assert not is_in(client)
+
+
+def test_one_from_before_the_sign_in_was_noted_ends_when_it_would_have(
+    client: Client, time: time_machine.Traveller
+) -> None:
+    session = client.session
+    del session[BEGUN]
+    session.save()
+    for _ in range(2):
+        time.shift(14 * MINUTE)
+        assert is_in(client)
+
+    time.shift(2 * MINUTE)
     assert not is_in(client)
