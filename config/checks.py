@@ -46,6 +46,16 @@ def _unguarded(env: Env) -> Iterator[CheckMessage]:
         yield Warning(
             "HTTPS is off.", hint="Cookies then travel unencrypted; set HTTPS=1.", id="config.W001"
         )
+    if env.trading_live_mode and env.auth_second_factor == "optional":
+        yield Warning(
+            "Real money is decided on with a password alone.",
+            hint="Set AUTH_SECOND_FACTOR=live once people have set up a second factor.",
+            id="config.W004",
+        )
+    yield from _embedded(env)
+
+
+def _embedded(env: Env) -> Iterator[CheckMessage]:
     if not env.database_url:
         yield Warning(
             "The database is the embedded SQLite.",
@@ -57,12 +67,6 @@ def _unguarded(env: Env) -> Iterator[CheckMessage]:
             "The bus is the embedded one.",
             hint="It serves one machine; give a REDIS_URL for more.",
             id="config.W003",
-        )
-    if env.trading_live_mode and env.auth_second_factor == "optional":
-        yield Warning(
-            "Real money is decided on with a password alone.",
-            hint="Set AUTH_SECOND_FACTOR=live once people have set up a second factor.",
-            id="config.W004",
         )
 
 
