@@ -78,7 +78,7 @@ def test_the_page_shows_both_wishes_the_order_and_the_exposure(table: Table) -> 
     services.measure_outlooks(now=clock.now())
     after = shown(table.approver, f"/approvals/{row.pk}/")
 
-    assert "a worker looks at it now" in before
+    assert "waits for a worker to look" in before
     assert "What it would do is not known yet" in before
     assert "Active v1" in after
     assert "Candidate v2" in after

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from approvals import services
 from approvals.models import Approval, LlmCall, Review, Suggestion
@@ -84,19 +85,24 @@ class Person:
     def __init__(self, user: User) -> None:
         self.user = user
         self.browser = Client()
-        self.browser.force_login(user)
         _, secret = trading_services.create_token(
             user=user, name="story", scope="write", days=30, now=clock.now()
         )
         self.api = Api(secret, user)
 
+    def comes_in(self) -> None:
+        """Hours pass between two looks, and sessions that nobody uses end."""
+        self.browser.force_login(self.user)
+
     def page(self, path: str) -> str:
+        self.comes_in()
         answer = self.browser.get(path)
         assert answer.status_code == 200, path
         return str(answer.content.decode())
 
     def clicks(self, path: str, **fields: Any) -> int:
         """A form that is sent, as htmx does it; the answer's status."""
+        self.comes_in()
         sent = {name: str(value) for name, value in fields.items()}
         answer = self.browser.post(path, sent, headers={"HX-Request": "true"})
         return int(answer.status_code)
@@ -123,7 +129,8 @@ class Story:
         rows = bars(self.closes, start_ms=MIDNIGHT_MS, timeframe="1h")
         self.end_ms = make_candles(self.symbol, rows, "1h")
         self.now = clock.from_ms(self.end_ms)
-        # Pages and API live in the same time as workers.
+        # Pages, API and Django's sessions live in the same time as workers.
+        monkeypatch.setattr(timezone, "now", lambda: self.now)
         monkeypatch.setattr(clock, "now", lambda: self.now)
         monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(self.now))
         trading_services.ensure_system_state(now=self.now)
