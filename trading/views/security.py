@@ -174,6 +174,7 @@ def _page(request: Request, status: int = 200, **more: Any) -> HttpResponse:
         "factor": factor,
         "pending": pending,
         "qr": qr_code(pending.address) if pending else None,
+        "codes_text": "\n".join(more.get("codes", ())),
         "needed": services.lacks_second_factor(request.user, where=services.FOR_ALL),
         "may_remove": services.may_remove_second_factor(),
         "begin_form": _proof("begin"),
