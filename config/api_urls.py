@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from approvals.ai_routes import urlpatterns as ai_urls
-from approvals.approval_routes import aliases as approval_aliases
-from approvals.approval_routes import urlpatterns as approval_urls
+from approvals.api_urls import aliases as approval_aliases
+from approvals.api_urls import urlpatterns as approval_urls
 from config import api_docs, health, sse
 from marketdata.api_urls import urlpatterns as marketdata_routes
 from strategies.api_urls import urlpatterns as strategies_routes
@@ -19,7 +18,6 @@ routes = [
     path("schema", api_docs.SchemaView.as_view(), name="schema"),
     path("docs", api_docs.docs_page, name="docs"),
     *marketdata_routes,
-    *ai_urls,
     *approval_urls,
     *strategies_routes,
     *trading_routes,

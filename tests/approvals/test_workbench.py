@@ -9,7 +9,7 @@ from django.test import Client
 from approvals import services
 from approvals.errors import ApprovalInvalid
 from approvals.models import Approval
-from approvals.workbench import scene_of, steps_of
+from approvals.pages.workbench import scene_of, steps_of
 from config import clock
 from strategies.models import StrategyVersion
 from tests.approvals.asking import Table, make_proof, make_table

@@ -31,7 +31,9 @@ def test_a_draft_is_typed_mended_deleted_and_taken_back(
     page.get_by_label("SMA", exact=True).fill("9")
     page.get_by_role("button", name="Save as draft").click()
     expect(page.get_by_role("heading", name="v2")).to_be_visible()
+    page.wait_for_load_state()  # the keys are read once the page's scripts are there
     page.keyboard.press("e")
+    expect(page.locator("[data-key=e]")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_label("SMA", exact=True)).to_have_value("9")
 

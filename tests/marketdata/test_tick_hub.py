@@ -80,6 +80,7 @@ async def test_what_was_lost_with_the_bus_is_read_again() -> None:
         await asyncio.to_thread(quotes.put_quote, symbol.pk, quote)
 
         await asyncio.to_thread(cut_the_listeners_off)
+        await until_it_listens()
 
         [tick] = await next_ticks(subscription)
         assert '"price":77.0' in tick.named

@@ -12,7 +12,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import access, queries, services
-from approvals.approval_forms import (
+from approvals.errors import ApprovalInvalid, PolicyInvalid, WaiverInvalid
+from approvals.forms.approvals import (
     CommentForm,
     DecisionForm,
     PolicyForm,
@@ -21,14 +22,13 @@ from approvals.approval_forms import (
     WaiverForm,
     refuse,
 )
-from approvals.approval_pages import (
+from approvals.models import OnExpiry
+from approvals.pages.approvals import (
     detail_context,
     policies_context,
     queue_context,
     request_context,
 )
-from approvals.errors import ApprovalInvalid, PolicyInvalid, WaiverInvalid
-from approvals.models import OnExpiry
 from config import clock
 from config.pages import Request, done, go, page
 from trading.authentication import step_up_by, via_of

@@ -13,7 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import access, queries, services
-from approvals.approval_serializers import (
+from approvals.errors import ApprovalInvalid, ApprovalUnknown
+from approvals.models import Approval, ApprovalPolicy
+from approvals.serializers.approvals import (
     KINDS,
     STATES,
     ActivationSerializer,
@@ -26,8 +28,6 @@ from approvals.approval_serializers import (
     PolicySerializer,
     WhySerializer,
 )
-from approvals.errors import ApprovalInvalid, ApprovalUnknown
-from approvals.models import Approval, ApprovalPolicy
 from config import clock
 from config.permissions import person
 from config.query_params import optional_choice

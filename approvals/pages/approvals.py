@@ -10,10 +10,10 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from approvals import queries, services
-from approvals.approval_forms import CommentForm, DecisionForm, PolicyForm, WaiverForm
-from approvals.evidence_pages import concerned_by, may_read_texts, proof_of, said_of
-from approvals.limit_pages import limits_context
+from approvals.forms.approvals import CommentForm, DecisionForm, PolicyForm, WaiverForm
 from approvals.models import Approval, ApprovalKind, Waiver
+from approvals.pages.evidence import concerned_by, may_read_texts, proof_of, said_of
+from approvals.pages.limits import limits_context
 from config import clock
 from strategies import queries as strategy_queries
 from strategies import registry

@@ -8,8 +8,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals import ai_pages, ai_queries, services
-from approvals.review_form import NewReview
+from approvals import ai_queries, services
+from approvals.forms.review import NewReview
+from approvals.pages import ai as ai_pages
 from config import clock
 from config.pages import Request, done, go, page, pages_of
 from config.refusals import Refusal

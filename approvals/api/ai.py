@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import ai_queries, services
-from approvals.ai_serializers import (
+from approvals.models import LlmCall, Review, Suggestion
+from approvals.serializers.ai import (
     SOURCES,
     AskReviewSerializer,
     CallSerializer,
@@ -29,7 +30,6 @@ from approvals.ai_serializers import (
     SuggestionSerializer,
     WholeCallSerializer,
 )
-from approvals.models import LlmCall, Review, Suggestion
 from config import clock
 from config.permissions import person
 from config.query_params import optional_choice, optional_number

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import access, services
-from approvals.workbench import workbench
+from approvals.pages.workbench import workbench
 from config import clock
 from config.pages import Request, Undo, done, page
 from strategies import queries as strategy_queries

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import services
-from approvals.approval_serializers import (
+from approvals.serializers.approvals import (
     AccountLimitsSerializer,
     ApprovalSerializer,
     BotLimitsSerializer,

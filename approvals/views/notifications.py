@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from approvals import queries, services
 from approvals.errors import ChannelInvalid, ChannelUnknown, QuietHoursInvalid
-from approvals.forms import (
+from approvals.forms.notifications import (
     ADDRESS_FORMS,
     DeliveryFilter,
     PushForm,

@@ -1,21 +1,36 @@
-"""Routes of approvals in the API."""
+"""Routes of advice and approvals in the API."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from approvals import approval_api as api
-from approvals import limit_api, live_api, outlook_api
+from approvals.api import ai, limits, live, outlooks
+from approvals.api import approvals as api
 
-_BOT_LIMITS = limit_api.BotLimitsRequestView.as_view()
-_ACCOUNT_LIMITS = limit_api.AccountLimitsRequestView.as_view()
+_BOT_LIMITS = limits.BotLimitsRequestView.as_view()
+_ACCOUNT_LIMITS = limits.AccountLimitsRequestView.as_view()
 _VERSION = "strategies/<str:strategy>/versions/<int:number>"
 
 urlpatterns = [
-    path("grants", live_api.GrantsView.as_view(), name="grants"),
+    path("ai/models", ai.ModelsView.as_view(), name="ai-models"),
+    path("ai/health", ai.HealthView.as_view(), name="ai-health"),
+    path("ai/llm/status", ai.StatusView.as_view(), name="llm-status"),
+    path("ai/llm/test", ai.TestView.as_view(), name="llm-test"),
+    path("ai/proposals/generate", ai.GenerateView.as_view(), name="proposals-generate"),
+    path("ai/events", ai.EventsView.as_view(), name="ai-events"),
+    path("ai/calls", ai.CallsView.as_view(), name="llm-calls"),
+    path("ai/calls/<int:call_id>", ai.CallView.as_view(), name="llm-call"),
+    path("ai/reviews", ai.ReviewsView.as_view(), name="reviews"),
+    path("ai/reviews/<int:review_id>", ai.ReviewView.as_view(), name="review"),
+    path("ai-suggestions", ai.SuggestionsView.as_view(), name="suggestions"),
+    path("ai-suggestions/<int:suggestion_id>", ai.SuggestionView.as_view(), name="suggestion"),
     path(
-        "grants/<int:grant_id>/approve", live_api.GrantApproveView.as_view(), name="grant-approve"
+        "strategies/<str:strategy>/review",
+        ai.ReviewStrategyView.as_view(),
+        name="strategy-review",
     ),
+    path("grants", live.GrantsView.as_view(), name="grants"),
+    path("grants/<int:grant_id>/approve", live.GrantApproveView.as_view(), name="grant-approve"),
     path("bots/<int:bot_id>/limits/request", _BOT_LIMITS, name="bot-limits-request"),
     path(
         "accounts/<int:account_id>/limits/request", _ACCOUNT_LIMITS, name="account-limits-request"
@@ -46,7 +61,7 @@ urlpatterns = [
     ),
     path(
         "approvals/<int:approval_id>/outlook",
-        outlook_api.OutlookView.as_view(),
+        outlooks.OutlookView.as_view(),
         name="approval-outlook",
     ),
     path("approval-policies", api.PoliciesView.as_view(), name="approval-policies"),

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from approvals import access, queries
 from approvals.models import Approval, ApprovalKind
-from approvals.version_history import history_of
+from approvals.pages.version_history import history_of
 from config import clock
 from strategies import queries as strategy_queries
 from strategies.models import StrategyVersion

@@ -1,0 +1,1 @@
+"""The API of approvals, advice and what both change: one call into a service each."""
