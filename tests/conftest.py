@@ -20,17 +20,28 @@ from config import bus, triggers
 # Elsewhere a test may depend on the stores without asking for a database.
 STORELESS = {"approvals", "architecture", "console", "docs", "exchange_emulator", "marketdata"}
 STORELESS |= {"strategies", "trading"}
-# One database is enough: the page behind each URL meets the other one in tests/access, and what
-# takes long here are sockets and arithmetic over queries that other tests run on both.
+# One database is enough: the page behind each URL meets the other one in tests/access, a whole
+# console does under faults, and what takes long here are sockets and arithmetic over queries that
+# other tests run on both.
 ONE_STORE = (
+    "access/test_half_signed_in.py",
+    "api/test_live.py",
+    "api/test_schema.py",
+    "approvals/test_review_answers.py",
+    "approvals/test_review_form.py",
     "brokers/",
     "console/",
     "marketdata/test_feed_streams.py",
     "scenarios/test_chaos_judge.py",
     "scenarios/test_live_drift.py",
+    "scenarios/test_up.py",
+    "strategies/test_detect_signals.py",
     "trading/test_account_feed.py",
     "trading/test_account_rates.py",
+    "trading/test_guard_policy.py",
+    "trading/test_run_bot_replay.py",
     "trading/test_simulate_command.py",
+    "trading/test_simulate_job.py",
 )
 
 

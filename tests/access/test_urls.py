@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import get_resolver
 
@@ -99,8 +99,11 @@ def walked() -> list[str]:
 
 
 def asked(callers: list[Caller], right: str | None) -> list[Caller]:
-    """What doesn't exist is asked for by the weakest and the strongest only."""
-    return [each for each in callers if right or each.name in {"anonymous", "admin"}]
+    """What doesn't exist is asked for by the weakest and the strongest only; and on another
+    database everything is, where the pages may differ but not who may see them.
+    """
+    all_of_them = right and connection.vendor == "sqlite"
+    return [each for each in callers if all_of_them or each.name in {"anonymous", "admin"}]
 
 
 def knock(caller: Caller, method: str, pattern: str, ids: dict[str, str]) -> str:
