@@ -19,15 +19,18 @@ def notice_clock(reading: Reading, *, now: datetime) -> int:
     """Compare with what this machine's clocks were last seen at; how many deadlines moved.
 
     The reading outlives the process that made it, so that a clock which was set while nobody
-    looked is noticed by the next one that looks.
+    looked is noticed by the next one that looks. Asked each second by several processes, it writes
+    only when something moved.
     """
+    seen = MachineClock.objects.filter(boot=reading.boot).first()
+    if seen is None:
+        first = {"apart_ms": reading.apart_ms}
+        MachineClock.objects.get_or_create(boot=reading.boot, defaults=first)
+        return 0
+    by_ms = reading.apart_ms - seen.apart_ms
+    if abs(by_ms) <= STEP_MS:
+        return 0
     with transaction.atomic():
-        seen, new = MachineClock.objects.get_or_create(
-            boot=reading.boot, defaults={"apart_ms": reading.apart_ms}
-        )
-        by_ms = reading.apart_ms - seen.apart_ms
-        if new or abs(by_ms) <= STEP_MS:
-            return 0
         same = MachineClock.objects.filter(pk=seen.pk, apart_ms=seen.apart_ms)
         if not same.update(apart_ms=reading.apart_ms):
             return 0  # another process saw it and moves them

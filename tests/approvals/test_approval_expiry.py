@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from pytest_django import DjangoAssertNumQueries
 
 from approvals import services
 from approvals.errors import ApprovalExpired
 from approvals.models import Approval, Notification
-from approvals.services._clock_moves import STEP_MS
+from approvals.services._clock_moves import STEP_MS, notice_clock
 from approvals.tasks import expire_approvals
 from approvals.topics import kind_of
 from config import clock, feeding
@@ -122,6 +123,15 @@ def test_many_processes_on_several_machines_move_the_deadlines_once(table: Table
     row.refresh_from_db()
     assert row.due_at == table.at(hours=3)
     assert row.expires_at == table.at(hours=2)
+
+
+def test_looking_at_clocks_that_did_not_move_writes_nothing(
+    table: Table, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    notice_clock(seen(), now=table.now)
+    with django_assert_num_queries(1) as asked:
+        notice_clock(seen(), now=table.now)
+    assert asked.captured_queries[0]["sql"].startswith("SELECT")
 
 
 def test_a_machine_that_is_seen_for_the_first_time_moves_nothing(table: Table) -> None:
